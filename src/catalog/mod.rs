@@ -1,0 +1,1 @@
+//! The catalogue: which backups there are, and which one is drilled.

@@ -1,0 +1,1 @@
+//! Evidence: the record as a statement that an auditor can check.

@@ -1,0 +1,1 @@
+//! The judge: one pure function over the finished record.

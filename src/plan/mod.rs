@@ -1,0 +1,1 @@
+//! The plan: the file as written, and what it means.

@@ -1,0 +1,1 @@
+//! The record of one drill: what was planned, seen and measured.

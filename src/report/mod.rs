@@ -1,0 +1,1 @@
+//! The faces that show what happens and what came out.

@@ -1,0 +1,1 @@
+//! The restore: an archive streamed into a scratch database.
