@@ -200,10 +200,10 @@ fn words(code: &str, word: &str) -> Vec<usize> {
     code.match_indices(word)
         .map(|(at, _)| at)
         .filter(|at| {
-            let starts = word.starts_with(part_of_word);
-            let ends = word.ends_with(part_of_word);
-            !(starts && code[..*at].ends_with(part_of_word))
-                && !(ends && code[at + word.len()..].starts_with(part_of_word))
+            let goes_on_before = word.starts_with(part_of_word) && code[..*at].ends_with(part_of_word);
+            let goes_on_behind =
+                word.ends_with(part_of_word) && code[at + word.len()..].starts_with(part_of_word);
+            !goes_on_before && !goes_on_behind
         })
         .collect()
 }
