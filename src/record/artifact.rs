@@ -1,0 +1,113 @@
+//! The bytes of the backup: what was read, and what vouches for it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::record::value::Sha256;
+
+/// The stored object that was restored, and what it turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Artifact {
+    /// What was read, when all of it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<ObservedArtifact>,
+    /// What vouches for the stored bytes.
+    pub expected: ExpectedArtifact,
+    /// Whether what was read is what was expected; absent where that could not be told.
+    #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
+    pub matches: Option<bool>,
+    /// The kind of archive, such as `pg_dump-custom`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// The version of that format, such as `1.15`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_version: Option<String>,
+    /// The codec, such as `gzip` or `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compression: Option<String>,
+    /// The name of the database that was dumped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// The version of the server that was dumped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dump_server_version: Option<String>,
+    /// The version of the pg_dump that dumped it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dump_tool_version: Option<String>,
+    /// Whether the header's zone-less time was used for the consistency point.
+    pub archive_header_time_used: bool,
+    /// Bytes behind the end of the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trailing_bytes: Option<u64>,
+}
+
+impl Artifact {
+    /// An artifact of which nothing was read and for which nothing vouches.
+    pub fn unread() -> Artifact {
+        Artifact {
+            observed: None,
+            expected: ExpectedArtifact {
+                source: Anchor::None,
+                algorithm: None,
+                sha256: None,
+                checksum: None,
+            },
+            matches: None,
+            format: None,
+            archive_version: None,
+            compression: None,
+            database: None,
+            dump_server_version: None,
+            dump_tool_version: None,
+            archive_header_time_used: false,
+            trailing_bytes: None,
+        }
+    }
+}
+
+/// The stored bytes as they were read, before any decompression.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedArtifact {
+    /// Their digest.
+    pub sha256: Sha256,
+    /// How many.
+    pub bytes: u64,
+    /// Their checksum by the expected algorithm, where that is not SHA-256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+}
+
+/// What the stored bytes should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedArtifact {
+    /// Who vouches for them.
+    pub source: Anchor,
+    /// With which algorithm, such as `sha256`, `crc64nvme` or, in the codec, `adler32`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
+    /// The digest, where it is a SHA-256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256>,
+    /// The checksum as its source spells it, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+}
+
+/// Who vouches for the stored bytes, strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Anchor {
+    /// The stamp.
+    Stamp,
+    /// A digest that lies beside the object.
+    Sidecar,
+    /// A full-object checksum that the store has kept since the upload; never an ETag.
+    StoreChecksum,
+    /// The checksums inside the archive's own codec.
+    Codec,
+    /// Nobody.
+    None,
+}

@@ -1,0 +1,246 @@
+//! What was proven: the rows, and the plan's own questions.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::record::value::{Millis, Observed, Sha256};
+
+/// The name of the row hash: the sum modulo 2^256 of the SHA-256 of each COPY text line.
+pub const ROW_HASH: &str = "firedrill-copy-sha256-sum-v1";
+
+/// Whether the rows that came back are the rows of the backup.
+///
+/// `tables_expected = equal + counted + different + missing + not_comparable`, and
+/// `tables_compared = equal + counted + different`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fidelity {
+    /// What the restored rows were compared with.
+    pub compared_to: ComparedTo,
+    /// The name of the hash, [`ROW_HASH`].
+    pub row_hash: String,
+    /// Tables whose rows should have come back.
+    pub tables_expected: u64,
+    /// Those that were compared.
+    pub tables_compared: u64,
+    /// Those whose rows and hash are equal.
+    pub tables_equal: u64,
+    /// Those whose rows were counted alike, but could not be hashed alike.
+    pub tables_counted: u64,
+    /// Those whose rows differ.
+    pub tables_different: u64,
+    /// Those that are not in the restored database.
+    pub tables_missing: u64,
+    /// Those that could not be compared.
+    pub tables_not_comparable: u64,
+    /// Rows of the expected tables.
+    pub rows_total: u64,
+    /// Their size as COPY text, without newlines.
+    pub bytes_total: u64,
+    /// How many of the rows were hashed and compared.
+    pub coverage: Coverage,
+    /// Large objects of the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub large_objects: Option<Compared>,
+    /// Sequences of the archive, by the value they continue from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequences: Option<Compared>,
+    /// Each expected table.
+    pub tables: Vec<TableRecord>,
+}
+
+impl Fidelity {
+    /// The proof that `tables` are, with every sum made; large objects and sequences are
+    /// left absent.
+    pub fn of(compared_to: ComparedTo, tables: Vec<TableRecord>) -> Fidelity {
+        let count = |state: TableState| tables.iter().filter(|table| table.state == state).count() as u64;
+        let [equal, counted, different] =
+            [TableState::Equal, TableState::Counted, TableState::Different].map(count);
+        let rows = |table: &TableRecord| table.rows.unwrap_or(0);
+        let total = tables.iter().map(rows).fold(0, u64::saturating_add);
+        let hashed = |table: &&TableRecord| table.state == TableState::Equal;
+        Fidelity {
+            compared_to,
+            row_hash: ROW_HASH.to_owned(),
+            tables_expected: tables.len() as u64,
+            tables_compared: equal + counted + different,
+            tables_equal: equal,
+            tables_counted: counted,
+            tables_different: different,
+            tables_missing: count(TableState::Missing),
+            tables_not_comparable: count(TableState::NotComparable),
+            rows_total: total,
+            bytes_total: tables.iter().filter_map(|table| table.bytes).fold(0, u64::saturating_add),
+            coverage: Coverage {
+                compared_rows: tables.iter().filter(hashed).map(rows).fold(0, u64::saturating_add),
+                total_rows: total,
+            },
+            large_objects: None,
+            sequences: None,
+            tables,
+        }
+    }
+}
+
+/// What the restored rows were compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ComparedTo {
+    /// The rows inside the archive.
+    ArchiveStream,
+    /// The rows inside the archive, and the source's stamp.
+    SourceStamp,
+}
+
+/// A fraction of the rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Coverage {
+    /// Rows that were hashed on both sides and found equal.
+    pub compared_rows: u64,
+    /// Rows there are.
+    pub total_rows: u64,
+}
+
+/// A class of things that are not rows of tables.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Compared {
+    /// How many the archive holds.
+    pub expected: u64,
+    /// How many were compared.
+    pub compared: u64,
+    /// How many are equal.
+    pub equal: u64,
+}
+
+/// One table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableRecord {
+    /// Its qualified name.
+    pub name: String,
+    /// How it came back.
+    pub state: TableState,
+    /// Its rows in the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Its rows in the restored database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored_rows: Option<u64>,
+    /// The size of its rows in the archive as COPY text, without newlines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// The row hash of the archive's stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_hash: Option<Sha256>,
+    /// The row hash of what was read back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored_hash: Option<Sha256>,
+    /// The row hash of the stamp, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stamp_hash: Option<Sha256>,
+    /// The digest of the list of columns that were hashed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns_sha256: Option<Sha256>,
+}
+
+/// How a table came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TableState {
+    /// Row for row.
+    Equal,
+    /// As many rows; their hash could not be compared.
+    Counted,
+    /// With other rows.
+    Different,
+    /// Not at all.
+    Missing,
+    /// It could not be told.
+    NotComparable,
+}
+
+/// The plan's own questions: `planned = executed = passed + failed + errored`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Checks {
+    /// Whether the plan says that the content proof is enough.
+    pub content_only: bool,
+    /// Checks in the plan.
+    pub planned: u64,
+    /// Checks that were put.
+    pub executed: u64,
+    /// Those with the right answer.
+    pub passed: u64,
+    /// Those with a wrong one.
+    pub failed: u64,
+    /// Those without one.
+    pub errored: u64,
+    /// Each check that was put.
+    pub items: Vec<CheckRecord>,
+}
+
+impl Checks {
+    /// The checks that were put, of so many planned, with every sum made.
+    pub fn of(planned: u64, content_only: bool, items: Vec<CheckRecord>) -> Checks {
+        let count = |outcome| items.iter().filter(|item| item.outcome == outcome).count() as u64;
+        Checks {
+            content_only,
+            planned,
+            executed: items.len() as u64,
+            passed: count(CheckOutcome::Pass),
+            failed: count(CheckOutcome::Fail),
+            errored: count(CheckOutcome::Error),
+            items,
+        }
+    }
+}
+
+/// One question, and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckRecord {
+    /// Its name in the plan.
+    pub name: String,
+    /// What it asks.
+    pub kind: CheckKind,
+    /// How it was answered.
+    pub outcome: CheckOutcome,
+    /// The digest of its SQL, which itself never enters the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sql_sha256: Option<Sha256>,
+    /// What was expected, as the plan words it.
+    pub expected: String,
+    /// What was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Observed>,
+    /// Why there is no answer: the server's five-character code or a word of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How long it took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<Millis>,
+}
+
+/// What a check asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckKind {
+    /// Whether a scalar is as expected.
+    Expect,
+    /// Whether the newest of something is new enough, and not in the future.
+    Newest,
+}
+
+/// How a check was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckOutcome {
+    /// As expected.
+    Pass,
+    /// Otherwise.
+    Fail,
+    /// Not at all.
+    Error,
+}

@@ -1,0 +1,120 @@
+//! What was restored, and what was not.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::clock;
+use crate::record::value::Millis;
+
+/// The restore, entry by entry accounted for:
+/// `in_archive = restored + excluded + failed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Restore {
+    /// What restored it.
+    pub engine: Engine,
+    /// Connections to the scratch server that worked at once.
+    pub jobs: u64,
+    /// Reads of the store that were under way at once, at most.
+    pub store_connections: u64,
+    /// The size of such a read.
+    pub part_bytes: u64,
+    /// Entries of the archive's table of contents.
+    pub toc_entries_in_archive: u64,
+    /// Those that were restored.
+    pub toc_entries_restored: u64,
+    /// Those that policy left out.
+    pub toc_entries_excluded: u64,
+    /// Those that could not be restored.
+    pub toc_entries_failed: u64,
+    /// Each entry that was left out, and why.
+    pub excluded: Vec<ExcludedEntry>,
+    /// Entries that could not be restored; the first of them where there are many.
+    pub failed: Vec<FailedEntry>,
+    /// What the restored database holds, counted by kind (`tables`, `indexes`, …).
+    pub objects: BTreeMap<String, u64>,
+    /// Indexes that came back invalid; absent if nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invalid_indexes: Option<u64>,
+    /// Constraints that came back unvalidated although they were valid; absent if nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unvalidated_constraints: Option<u64>,
+    /// Roles of the source that were made without login, by name.
+    pub placeholder_roles: Vec<String>,
+    /// Bytes of the backup that were put on a local disk on the way.
+    pub staged_bytes: u64,
+    /// What went on inside, as start and length. They overlap and are never added up.
+    pub spans: Vec<Span>,
+}
+
+/// What restored the archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// firedrill itself.
+    Native,
+    /// pg_restore.
+    PgRestore,
+}
+
+/// An entry that was left out by policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExcludedEntry {
+    /// Its kind, as the archive calls it.
+    pub kind: String,
+    /// Its qualified name.
+    pub name: String,
+    /// Why, as a published word such as `NO_OUTBOUND_CONNECTIONS`.
+    pub reason: String,
+}
+
+/// An entry that could not be restored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailedEntry {
+    /// Its kind, as the archive calls it.
+    pub kind: String,
+    /// Its qualified name.
+    pub name: String,
+    /// The server's five-character code, if the server said one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sqlstate: Option<String>,
+}
+
+/// A stretch of the restore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// What went on.
+    pub name: SpanName,
+    /// From the drill's start to its own.
+    pub start_offset_ms: Millis,
+    /// From its first moment to its last.
+    pub duration_ms: Millis,
+}
+
+impl Span {
+    /// A stretch as the clock measured it.
+    pub fn new(name: SpanName, span: clock::Span) -> Span {
+        Span { name, start_offset_ms: span.offset.into(), duration_ms: span.length.into() }
+    }
+}
+
+/// What can go on inside a restore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SpanName {
+    /// Stored bytes arrive.
+    Download,
+    /// They are decompressed.
+    Decode,
+    /// Rows are loaded.
+    Load,
+    /// Indexes are built.
+    Index,
+    /// Constraints are made and validated.
+    Constraint,
+}

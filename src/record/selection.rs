@@ -1,0 +1,172 @@
+//! Which backup was chosen, from what, and which moment its data speaks for.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::record::value::{Millis, Moment, SignedMillis};
+
+/// How many rejected objects a record names; the rest are counted.
+pub const REJECTED_MAX: usize = 100;
+
+/// How the backup was chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Selection {
+    /// The rule.
+    pub policy: Policy,
+    /// The rule as the plan or the command line words it.
+    pub policy_text: String,
+    /// What was read of the store's listing.
+    pub listing: Listing,
+    /// Backups to choose from.
+    pub candidates: u64,
+    /// The backup that was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selected: Option<Selected>,
+    /// The moment its data speaks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consistency_point: Option<ConsistencyPoint>,
+    /// Whether the newest backup is as new as the cadence demands; there if, and only if,
+    /// the plan gives a cadence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<Freshness>,
+    /// Objects that were passed over; at most [`REJECTED_MAX`] of them.
+    pub rejected: Vec<Rejected>,
+    /// How many were passed over in all.
+    pub rejected_total: u64,
+}
+
+/// The rule by which a backup is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// The one whose consistency point is the newest.
+    Latest,
+    /// The one whose consistency point is the oldest.
+    Oldest,
+    /// Any, with equal chance.
+    Random,
+    /// The one that was named.
+    Label,
+}
+
+/// What was read of the store's listing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// Whether it was read to its end, without a contradiction.
+    pub complete: bool,
+    /// Pages that were read.
+    pub pages: u64,
+    /// Objects on them.
+    pub objects: u64,
+    /// When the last page arrived.
+    pub listed_at: Moment,
+}
+
+/// The object that was restored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Selected {
+    /// Where it lies, without credentials or query.
+    pub uri: String,
+    /// The store's name for this version of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// The store's tag of its content; never taken for a digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// Its size, as the store says.
+    pub size_bytes: u64,
+    /// When the store last saw it change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<Moment>,
+}
+
+/// The moment that the data speaks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsistencyPoint {
+    /// The moment.
+    pub time: Moment,
+    /// Who says so.
+    pub source: ConsistencySource,
+    /// How far off it may be, either way.
+    pub uncertainty_ms: Millis,
+}
+
+/// Who tells the moment that the data speaks for, most trusted first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsistencySource {
+    /// The stamp taken in the snapshot of the dump.
+    Stamp,
+    /// Metadata that the uploader set.
+    ObjectMetadata,
+    /// The object's name, read by the plan's pattern.
+    NamePattern,
+    /// The archive's header, in the zone that the plan gives.
+    ArchiveHeader,
+    /// The store's `LastModified`: the data is no newer than this, and may be any older.
+    LastModified,
+}
+
+/// Whether backups still come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Freshness {
+    /// The consistency point of the newest backup, chosen or not.
+    pub newest_consistency_point: Moment,
+    /// How old that was when the drill began.
+    pub age_ms: SignedMillis,
+    /// How old it may be: the period and the grace.
+    pub limit_ms: Millis,
+    /// Whether it is older.
+    pub stale: bool,
+}
+
+impl Freshness {
+    /// Whether backups still come, for the newest one's moment and a cadence with its grace.
+    pub fn of(started_at: Moment, newest: Moment, period: Millis, grace: Millis) -> Freshness {
+        let age = started_at.since(newest);
+        let limit = Millis::new(period.get().saturating_add(grace.get()));
+        Freshness {
+            newest_consistency_point: newest,
+            age_ms: age,
+            limit_ms: limit,
+            stale: i128::from(age.get()) > i128::from(limit.get()),
+        }
+    }
+}
+
+/// An object that was passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rejected {
+    /// Where it lies.
+    pub uri: String,
+    /// Why.
+    pub reason: RejectedReason,
+}
+
+/// Why an object is no candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RejectedReason {
+    /// Its name does not fit the plan's pattern.
+    NameNotMatched,
+    /// Its name says that it is still being written.
+    NameNotFinal,
+    /// It holds no bytes.
+    Empty,
+    /// It was changed so recently that it may still be written.
+    TooYoung,
+    /// What completes it, such as a marker, is missing.
+    Incomplete,
+    /// It lies in a storage class that can't be read now.
+    Archived,
+    /// No moment can be read for it.
+    NoConsistencyPoint,
+    /// It is outside the window of the rule.
+    OutsideWindow,
+}
