@@ -182,7 +182,7 @@ fn a_reader_that_went_away_stops_nothing() {
 fn a_terminal_shows_warnings_that_stay_and_ends_without_a_trace() {
     let screen = Shared::default();
     let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 20);
-    let terminal = Arc::new(Terminal::on(target, Paint::plain()));
+    let terminal = Arc::new(Terminal::on(target, Paint::PLAIN));
     let events = Events::new("orders", terminal.clone());
     let drill = a_drill();
     let (before_restore_ends, rest) = drill.split_at(11);

@@ -128,11 +128,19 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// An age: a duration that may be negative, for what claims to come from the future.
+pub fn age(millis: i64) -> String {
+    let length = duration(Duration::from_millis(millis.unsigned_abs()));
+    if millis < 0 { format!("{length} in the future") } else { length }
+}
+
 /// An objective in the words a plan would use, exact to the second: `15m`, `1h30m`, `24h`,
-/// `45s`.
+/// `45s`, and from two days on `7d`.
 pub fn objective(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    let parts = [(seconds / 3_600, "h"), (seconds % 3_600 / 60, "m"), (seconds % 60, "s")];
+    let days = if seconds < 2 * 86_400 { 0 } else { seconds / 86_400 };
+    let rest = seconds - days * 86_400;
+    let parts = [(days, "d"), (rest / 3_600, "h"), (rest % 3_600 / 60, "m"), (rest % 60, "s")];
     let text: String = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
     match text.is_empty() {
         true => self::duration(duration),
@@ -264,11 +272,26 @@ mod tests {
 
     #[test]
     fn objectives_read_as_a_plan_writes_them() {
-        let table = [(900, "15m"), (5_400, "1h30m"), (86_400, "24h"), (45, "45s"), (3_661, "1h1m1s")];
+        let table = [
+            (900, "15m"),
+            (5_400, "1h30m"),
+            (86_400, "24h"),
+            (45, "45s"),
+            (3_661, "1h1m1s"),
+            (604_800, "7d"),
+            (180_000, "2d2h"),
+        ];
         for (seconds, text) in table {
             assert_eq!(objective(Duration::from_secs(seconds)), text);
         }
         assert_eq!(objective(Duration::from_millis(500)), "0.5s");
+    }
+
+    #[test]
+    fn an_age_may_lie_in_the_future() {
+        assert_eq!(age(64_000), "1m04s");
+        assert_eq!(age(-64_000), "1m04s in the future");
+        assert_eq!(age(i64::MIN), "106751991167d07h in the future");
     }
 
     #[test]

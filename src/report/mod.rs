@@ -3,11 +3,17 @@
 //! Observers hear events and show them: [`terminal`] live on a screen, [`text`] line by
 //! line, [`json_events`] for programs. The final word is [`summary`]'s.
 
+mod detail;
 pub mod encode;
+pub mod json;
 pub mod json_events;
+pub mod layout;
 pub mod paint;
 mod progress;
+#[cfg(test)]
+mod sample;
 mod screen;
+pub mod summary;
 pub mod terminal;
 pub mod text;
 

@@ -45,9 +45,7 @@ impl Surroundings<'_> {
 
 impl Paint {
     /// No colours at all.
-    pub fn plain() -> Paint {
-        Paint { coloured: false }
-    }
+    pub const PLAIN: Paint = Paint { coloured: false };
 
     /// Colours whatever the stream is.
     pub fn coloured() -> Paint {
@@ -115,7 +113,7 @@ mod tests {
 
     #[test]
     fn plain_paint_adds_nothing() {
-        assert_eq!(Paint::plain().verdict(Verdict::Fail, "fail"), "fail");
+        assert_eq!(Paint::PLAIN.verdict(Verdict::Fail, "fail"), "fail");
         assert_eq!(Paint::coloured().bold("x"), "\x1b[1mx\x1b[0m");
     }
 }

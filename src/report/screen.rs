@@ -190,7 +190,7 @@ mod tests {
         let mut events = restoring();
         events.push(EventKind::EntryStarted { kind: "INDEX".into(), name: "orders_\x1b[2J_idx".into() });
         let drills = [("orders".into(), after(&events, start))];
-        let shown = lines(&drills, start + Duration::from_secs(4), Paint::plain());
+        let shown = lines(&drills, start + Duration::from_secs(4), Paint::PLAIN);
         assert_eq!(
             shown,
             [
@@ -215,7 +215,7 @@ mod tests {
             EventKind::CheckFinished { check: "c".into(), passed: true },
         ];
         let drills = [("orders".into(), after(&events, start))];
-        let shown = lines(&drills, start + Duration::from_secs(10), Paint::plain());
+        let shown = lines(&drills, start + Duration::from_secs(10), Paint::PLAIN);
         assert_eq!(
             shown,
             [
@@ -232,7 +232,7 @@ mod tests {
             let drills: Vec<_> = (0..count)
                 .map(|n| (Arc::from(format!("service-{n}").as_str()), after(&restoring(), start)))
                 .collect();
-            let shown = lines(&drills, start, Paint::plain());
+            let shown = lines(&drills, start, Paint::PLAIN);
             assert!(shown.len() <= LINES_MAX, "{count} drills: {} lines", shown.len());
             let named = shown.iter().filter(|line| line.starts_with("service-")).count();
             assert_eq!(named, count.min(LINES_MAX - 1), "{count} drills");
@@ -244,7 +244,7 @@ mod tests {
         let start = Instant::now();
         let over = [EventKind::DrillFinished { verdict: Verdict::Pass, reasons: Vec::new() }];
         let drills = [("a".into(), after(&over, start)), ("b".into(), after(&[], start))];
-        assert_eq!(lines(&drills, start, Paint::plain()), ["b waiting", "  … 1 finished"]);
+        assert_eq!(lines(&drills, start, Paint::PLAIN), ["b waiting", "  … 1 finished"]);
     }
 
     #[test]
