@@ -94,6 +94,14 @@ impl Entry {
         Some(name)
     }
 
+    /// Schema and name as they stand, parted by a dot: for people, never for SQL.
+    pub fn qualified_name(&self) -> String {
+        match self.namespace.as_deref().filter(|namespace| !namespace.is_empty()) {
+            Some(namespace) => format!("{namespace}.{}", self.tag),
+            None => self.tag.clone(),
+        }
+    }
+
     /// How messages call it: kind and name, control characters escaped.
     pub fn label(&self) -> String {
         match &self.namespace {
