@@ -151,6 +151,8 @@ codes! {
     RpoMissed = "RPO_MISSED", Backup;
     /// A figure that the verdict rests on was not measured.
     NotMeasured = "NOT_MEASURED", Environment;
+    /// Figures of the record contradict each other.
+    RecordInconsistent = "RECORD_INCONSISTENT", Environment;
     /// The drill ran past its deadline, and was stopped.
     Deadline = "DEADLINE", Environment;
     /// The drill stopped making progress.

@@ -12,6 +12,10 @@ pub struct Artifact {
     /// What was read, when all of it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<ObservedArtifact>,
+    /// What was read the second time, on fresh connections, where the first was not what was
+    /// expected: the same wrong bytes twice are the backup's fault, others are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_again: Option<ObservedArtifact>,
     /// What vouches for the stored bytes.
     pub expected: ExpectedArtifact,
     /// Whether what was read is what was expected; absent where that could not be told.
@@ -47,6 +51,7 @@ impl Artifact {
     pub fn unread() -> Artifact {
         Artifact {
             observed: None,
+            observed_again: None,
             expected: ExpectedArtifact {
                 source: Anchor::None,
                 algorithm: None,
@@ -62,6 +67,18 @@ impl Artifact {
             dump_tool_version: None,
             archive_header_time_used: false,
             trailing_bytes: None,
+        }
+    }
+}
+
+impl ExpectedArtifact {
+    /// Whether `observed` is what is expected; unknown where only the codec, or nobody,
+    /// vouches, since then there is nothing outside to compare with.
+    pub fn agrees_with(&self, observed: &ObservedArtifact) -> Option<bool> {
+        match (&self.sha256, &self.checksum) {
+            (Some(sha256), None) => Some(*sha256 == observed.sha256),
+            (None, Some(checksum)) => Some(observed.checksum.as_ref() == Some(checksum)),
+            (None, None) | (Some(_), Some(_)) => None,
         }
     }
 }

@@ -161,8 +161,8 @@ warnings! {
     ContentOnly = "CONTENT_ONLY";
     /// The moment that the data speaks for is known only roughly.
     ConsistencyPointUncertain = "CONSISTENCY_POINT_UNCERTAIN";
-    /// Newer backups were passed over.
-    NewerBackupsRejected = "NEWER_BACKUPS_REJECTED";
+    /// Objects that look like backups were passed over.
+    BackupsRejected = "BACKUPS_REJECTED";
     /// The size of the backup is far from that of its neighbours.
     SizeUnusual = "SIZE_UNUSUAL";
     /// Earlier drills were killed and left no evidence of their own.

@@ -1,5 +1,8 @@
 //! Which run this was, of what, for whom, and its place in the log.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +93,35 @@ pub struct Run {
     /// The SHA-256 of the plan file; absent where there is none, as in a demonstration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_sha256: Option<Sha256>,
+}
+
+impl Run {
+    /// A run that begins at `started_at` and is not over.
+    pub fn begun(run_id: RunId, trigger: Trigger, started_at: Timestamp, tool: Tool, host: Host) -> Run {
+        Run {
+            run_id,
+            trigger,
+            scenario: "latest".to_owned(),
+            started_at: started_at.into(),
+            finished_at: None,
+            wall_duration_ms: None,
+            monotonic_duration_ms: None,
+            tool,
+            host,
+            actor: None,
+            plan_sha256: None,
+        }
+    }
+
+    /// The run is over: by the wall clock at `finished_at`, by the monotonic one after
+    /// `elapsed`.
+    pub fn finish(&mut self, finished_at: Timestamp, elapsed: Duration) {
+        let finished_at = Moment::from(finished_at);
+        self.finished_at = Some(finished_at);
+        let wall = finished_at.since(self.started_at).get();
+        self.wall_duration_ms = Some(Millis::new(u64::try_from(wall).unwrap_or(0)));
+        self.monotonic_duration_ms = Some(elapsed.into());
+    }
 }
 
 /// What set a run off.

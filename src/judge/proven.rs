@@ -1,0 +1,189 @@
+//! Obligations on the content proof and the plan's checks.
+
+use crate::judge::findings::Findings;
+use crate::record::{
+    CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Fidelity, ROW_HASH, Record, TableRecord,
+    TableState,
+};
+use crate::verdict::Code;
+
+/// How many things a reason names.
+const NAMED_MAX: usize = 5;
+
+pub(in crate::judge) fn there_are_rows(record: &Record, findings: &mut Findings) {
+    let Some(fidelity) = findings.measured(record.fidelity.as_ref(), "fidelity") else { return };
+    if fidelity.tables_expected == 0 {
+        findings.add(
+            Code::NoTableData,
+            "the archive holds no table's rows: there is nothing to prove",
+            "see whether the dump was taken with --schema-only, or of the wrong database",
+        );
+    } else if fidelity.rows_total == 0 {
+        findings.add(
+            Code::AllTablesEmpty,
+            format!("all {} tables came back empty", fidelity.tables_expected),
+            "see whether the dump was taken of the right database",
+        );
+    }
+}
+
+pub(in crate::judge) fn every_table_came_back(record: &Record, findings: &mut Findings) {
+    let Some(fidelity) = findings.measured(record.fidelity.as_ref(), "fidelity") else { return };
+    if fidelity.tables_missing > 0 {
+        findings.add(
+            Code::ObjectsMissing,
+            format!(
+                "{} tables did not come back: {}",
+                fidelity.tables_missing,
+                named(fidelity, TableState::Missing)
+            ),
+            "",
+        );
+    }
+    if fidelity.tables_different > 0 {
+        findings.add(
+            Code::DataMismatch,
+            format!(
+                "the rows of {} tables are not those of the backup: {}",
+                fidelity.tables_different,
+                named(fidelity, TableState::Different)
+            ),
+            "",
+        );
+    }
+    if fidelity.tables_not_comparable > 0 {
+        findings.add(
+            Code::DataNotCompared,
+            format!(
+                "the rows of {} tables could not be compared: {}",
+                fidelity.tables_not_comparable,
+                named(fidelity, TableState::NotComparable)
+            ),
+            "",
+        );
+    }
+    if fidelity.tables_expected > 0 && fidelity.tables_equal == 0 {
+        findings.add(Code::DataNotCompared, "no table's rows were hashed on both sides", "");
+    }
+}
+
+pub(in crate::judge) fn each_table_bears_its_state_out(record: &Record, findings: &mut Findings) {
+    let Some(fidelity) = findings.measured(record.fidelity.as_ref(), "fidelity") else { return };
+    findings
+        .must_agree(fidelity.row_hash == ROW_HASH, "fidelity.row_hash is not one that this firedrill knows");
+    let mut expected = Fidelity::of(fidelity.compared_to, fidelity.tables.clone());
+    expected.row_hash.clone_from(&fidelity.row_hash);
+    expected.large_objects.clone_from(&fidelity.large_objects);
+    expected.sequences.clone_from(&fidelity.sequences);
+    findings.must_agree(*fidelity == expected, "the sums of fidelity are not those of its tables");
+    for table in &fidelity.tables {
+        bears_its_state_out(table, fidelity.compared_to, findings);
+    }
+}
+
+fn bears_its_state_out(table: &TableRecord, compared_to: ComparedTo, findings: &mut Findings) {
+    let name = &table.name;
+    let counted = table.rows.is_some() && table.rows == table.restored_rows && table.bytes.is_some();
+    let hashed = table.stream_hash.is_some()
+        && table.stream_hash == table.restored_hash
+        && table.columns_sha256.is_some();
+    let stamped = match compared_to {
+        ComparedTo::ArchiveStream => table.stamp_hash.is_none(),
+        ComparedTo::SourceStamp => table.stamp_hash == table.stream_hash,
+    };
+    match table.state {
+        TableState::Equal => {
+            let seen = counted && hashed && stamped;
+            findings.must_agree(seen, &format!("the rows of {name} are called equal, and are not"));
+        }
+        TableState::Counted => {
+            findings.must_agree(counted, &format!("the rows of {name} are called counted, and are not"));
+            let hashes = table.stream_hash.zip(table.restored_hash);
+            findings
+                .must_agree(hashes.is_none(), &format!("the rows of {name} are called counted, but hashed"));
+        }
+        TableState::Different | TableState::Missing | TableState::NotComparable => {}
+    }
+}
+
+fn named(fidelity: &Fidelity, state: TableState) -> String {
+    let names = fidelity.tables.iter().filter(|table| table.state == state).map(|table| table.name.as_str());
+    names.take(NAMED_MAX).collect::<Vec<_>>().join(", ")
+}
+
+pub(in crate::judge) fn sequences_and_large_objects_came_back(record: &Record, findings: &mut Findings) {
+    let Some(fidelity) = findings.measured(record.fidelity.as_ref(), "fidelity") else { return };
+    let classes = [
+        (&fidelity.sequences, "fidelity.sequences", "sequences"),
+        (&fidelity.large_objects, "fidelity.large_objects", "large objects"),
+    ];
+    for (class, field, name) in classes {
+        if let Some(class) = findings.measured(class.as_ref(), field) {
+            came_back(class, name, findings);
+        }
+    }
+}
+
+fn came_back(class: &Compared, name: &str, findings: &mut Findings) {
+    let Compared { expected, compared, equal } = *class;
+    findings.must_agree(
+        equal <= compared && compared <= expected,
+        &format!("more {name} were found equal than were compared or expected"),
+    );
+    if equal < compared {
+        let detail = format!("{} of {compared} {name} are not those of the backup", compared - equal);
+        findings.add(Code::DataMismatch, detail, "");
+    }
+    if compared < expected {
+        let detail = format!("{} of {expected} {name} could not be compared", expected - compared);
+        findings.add(Code::DataNotCompared, detail, "");
+    }
+}
+
+pub(in crate::judge) fn every_check_was_put(record: &Record, findings: &mut Findings) {
+    let Some(checks) = findings.measured(record.checks.as_ref(), "checks") else { return };
+    let expected = Checks::of(checks.planned, checks.content_only, checks.items.clone());
+    findings.must_agree(*checks == expected, "the sums of checks are not those of its items");
+    findings.must_agree(
+        !(checks.content_only && checks.planned > 0),
+        "the plan asks for the content proof only, and yet has checks",
+    );
+    let none_is_enough = checks.content_only && checks.planned == 0;
+    if checks.executed != checks.planned || (checks.planned == 0 && !none_is_enough) {
+        findings.add(
+            Code::NoChecks,
+            format!("{} of {} checks were put", checks.executed, checks.planned),
+            "give the service a check, or say checks = \"content only\"",
+        );
+    }
+}
+
+pub(in crate::judge) fn every_check_passed(record: &Record, findings: &mut Findings) {
+    let Some(checks) = findings.measured(record.checks.as_ref(), "checks") else { return };
+    for item in &checks.items {
+        match item.outcome {
+            CheckOutcome::Pass => {
+                let answered = item.observed.is_some() && item.error.is_none();
+                findings.must_agree(answered, &format!("check {:?} passed without an answer", item.name));
+            }
+            CheckOutcome::Fail => findings.add(
+                Code::CheckFailed,
+                format!("check {:?}: expected {}, found {}", item.name, item.expected, found(item)),
+                "",
+            ),
+            CheckOutcome::Error => findings.add(
+                Code::CheckErrored,
+                format!(
+                    "check {:?} could not be put: {}",
+                    item.name,
+                    item.error.as_deref().unwrap_or("no answer")
+                ),
+                "run its SQL against the source",
+            ),
+        }
+    }
+}
+
+fn found(item: &CheckRecord) -> &str {
+    item.observed.as_ref().map_or("nothing", |observed| observed.as_str())
+}

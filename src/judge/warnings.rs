@@ -1,0 +1,194 @@
+//! What stands beside a verdict, drawn from the facts.
+
+use crate::judge::statement::words_of;
+use crate::record::{
+    Anchor, ComparedTo, ConsistencySource, Network, Policy, Record, RejectedReason, RpoJudgedBy, WarningCode,
+    WarningLine,
+};
+
+/// How uncertain the consistency point may be before it is worth a word: one minute.
+const UNCERTAINTY_MS: u64 = 60_000;
+
+/// The warnings of a record: those that were noticed on the way, and those its facts give.
+pub(in crate::judge) fn warnings(record: &Record) -> Vec<WarningLine> {
+    let mut found = record.notices.clone();
+    let drawers = [
+        of_objectives,
+        of_the_choice,
+        of_the_exposure,
+        of_the_artifact,
+        of_the_scratch,
+        of_the_restore,
+        of_the_proof,
+        of_the_end,
+    ];
+    for draw in drawers {
+        draw(record, &mut found);
+    }
+    found
+}
+
+fn warn(found: &mut Vec<WarningLine>, code: WarningCode, detail: impl Into<String>) {
+    let line = WarningLine::new(code, detail);
+    if !found.contains(&line) {
+        found.push(line);
+    }
+}
+
+fn of_objectives(record: &Record, found: &mut Vec<WarningLine>) {
+    let objectives = &record.objectives;
+    let absent = [
+        (objectives.rto_ms.is_none(), "recovery time (`rto`)"),
+        (objectives.rpo_ms.is_none(), "recovery point (`rpo`)"),
+        (objectives.expected_period_ms.is_none(), "cadence of backups (`every`)"),
+    ];
+    for (_, what) in absent.iter().filter(|(absent, _)| *absent) {
+        warn(found, WarningCode::NoObjective, format!("the plan gives no {what}"));
+    }
+    if let Some(time) = &record.measurements.recovery_time
+        && time.objective_ms.is_some()
+        && time.declared_overheads_ms.is_empty()
+    {
+        let detail =
+            "the plan declares no overhead: people, machines and cut-over are not in the recovery time";
+        warn(found, WarningCode::RtoPartial, detail);
+    }
+}
+
+fn of_the_choice(record: &Record, found: &mut Vec<WarningLine>) {
+    let Some(selection) = &record.selection else { return };
+    if let Some(point) = &selection.consistency_point {
+        if point.source == ConsistencySource::LastModified {
+            let detail = "only the store's LastModified tells the moment of the data, which may be any older";
+            warn(found, WarningCode::ConsistencyPointUncertain, detail);
+        } else if point.uncertainty_ms.get() > UNCERTAINTY_MS {
+            let detail =
+                format!("the moment of the data is known to within {}", words_of(point.uncertainty_ms.get()));
+            warn(found, WarningCode::ConsistencyPointUncertain, detail);
+        }
+    }
+    let unfinished = |reason: RejectedReason| {
+        matches!(
+            reason,
+            RejectedReason::NameNotFinal
+                | RejectedReason::Empty
+                | RejectedReason::TooYoung
+                | RejectedReason::Incomplete
+                | RejectedReason::Archived
+        )
+    };
+    let passed_over = selection.rejected.iter().filter(|rejected| unfinished(rejected.reason)).count();
+    if selection.policy == Policy::Latest && passed_over > 0 {
+        let detail =
+            format!("{passed_over} objects look like backups and were passed over; see selection.rejected");
+        warn(found, WarningCode::BackupsRejected, detail);
+    }
+}
+
+fn of_the_exposure(record: &Record, found: &mut Vec<WarningLine>) {
+    let Some(rpo) = record.objectives.rpo_ms else { return };
+    let Some(point) = &record.measurements.recovery_point else { return };
+    if record.objectives.rpo_judged_by == RpoJudgedBy::Exposure {
+        return;
+    }
+    match point.worst_case_exposure_ms {
+        Some(worst) if worst > rpo => warn(
+            found,
+            WarningCode::RpoExposure,
+            format!(
+                "the worst loss over the catalogue is {}, above the objective of {}",
+                words_of(worst.get()),
+                words_of(rpo.get())
+            ),
+        ),
+        Some(_) => {}
+        None => {
+            warn(found, WarningCode::RpoExposureUnknown, "the worst loss over the catalogue was not measured")
+        }
+    }
+}
+
+fn of_the_artifact(record: &Record, found: &mut Vec<WarningLine>) {
+    let Some(artifact) = &record.artifact else { return };
+    if artifact.expected.source == Anchor::Codec {
+        let detail = "only the archive's own checksums vouch for the stored bytes, not a digest from outside";
+        warn(found, WarningCode::IntegrityUnanchored, detail);
+    }
+    if let Some(trailing) = artifact.trailing_bytes.filter(|bytes| *bytes > 0) {
+        warn(
+            found,
+            WarningCode::TrailingBytes,
+            format!("{trailing} bytes lie behind the end of the archive"),
+        );
+    }
+}
+
+fn of_the_scratch(record: &Record, found: &mut Vec<WarningLine>) {
+    let Some(environment) = &record.environment else { return };
+    if !environment.settings_relaxed.is_empty() {
+        let pairs: Vec<String> =
+            environment.settings_relaxed.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        warn(found, WarningCode::SettingsRelaxed, format!("the scratch ran with {}", pairs.join(", ")));
+    }
+    if environment.sandbox.network == Network::Host {
+        let detail = "the restored database could have reached the network of this machine";
+        warn(found, WarningCode::IsolationNone, detail);
+    }
+    if record.objectives.rto_ms.is_some() && !environment.production_like {
+        let detail =
+            "the recovery time was measured on a machine that the plan does not call like production";
+        warn(found, WarningCode::NotProductionLike, detail);
+    }
+}
+
+fn of_the_restore(record: &Record, found: &mut Vec<WarningLine>) {
+    let Some(restore) = &record.restore else { return };
+    if restore.toc_entries_excluded > 0 {
+        let detail = format!(
+            "{} entries of the archive were left out; see restore.excluded",
+            restore.toc_entries_excluded
+        );
+        warn(found, WarningCode::EntriesExcluded, detail);
+    }
+    if !restore.placeholder_roles.is_empty() {
+        let detail =
+            format!("{} roles of the source were made without login", restore.placeholder_roles.len());
+        warn(found, WarningCode::PlaceholderRoles, detail);
+    }
+}
+
+fn of_the_proof(record: &Record, found: &mut Vec<WarningLine>) {
+    if let Some(fidelity) = &record.fidelity {
+        if fidelity.compared_to == ComparedTo::ArchiveStream {
+            let detail =
+                "there is no stamp: the rows are those of the archive, whether or not those of the source";
+            warn(found, WarningCode::SourceNotInProof, detail);
+        }
+        if fidelity.tables_counted > 0 {
+            let detail = format!(
+                "the rows of {} of {} tables were counted, and not hashed",
+                fidelity.tables_counted, fidelity.tables_expected
+            );
+            warn(found, WarningCode::RowsCountedNotHashed, detail);
+        }
+    }
+    if record.checks.as_ref().is_some_and(|checks| checks.content_only) {
+        let detail = "the plan has no check: nothing but the sameness of the rows was looked at";
+        warn(found, WarningCode::ContentOnly, detail);
+    }
+}
+
+fn of_the_end(record: &Record, found: &mut Vec<WarningLine>) {
+    if !record.chain.abandoned_runs.is_empty() {
+        let detail = format!(
+            "{} earlier drills of this service were killed; see chain.abandoned_runs",
+            record.chain.abandoned_runs.len()
+        );
+        warn(found, WarningCode::AbandonedRuns, detail);
+    }
+    if let Some(cleanup) = &record.cleanup
+        && !(cleanup.scratch_removed && cleanup.removal_verified && cleanup.leaked.is_empty())
+    {
+        warn(found, WarningCode::ScratchLeft, "the scratch was not seen to be gone; run `firedrill sweep`");
+    }
+}
