@@ -6,6 +6,8 @@
 //! again in one place ([`Patience`]), and the drivers for S3, Azure and directories below it
 //! make single attempts.
 
+mod authority;
+mod azure;
 mod details;
 mod download;
 mod driver;
@@ -17,7 +19,9 @@ pub mod location;
 pub mod object;
 pub mod options;
 mod retry;
+mod s3;
 mod traffic;
+mod wire;
 
 use std::fmt;
 use std::ops::Range;
@@ -35,9 +39,11 @@ pub use options::Options;
 pub use retry::Patience;
 pub use traffic::Traffic;
 
+use azure::Azure;
 use driver::{Driver, Fault, FaultKind};
 use local::Local;
 use retry::{Question, Retry};
+use s3::S3;
 
 /// No single read may ask for more than this.
 pub const READ_BYTES_MAX: u64 = 256 << 20;
@@ -76,13 +82,7 @@ impl Store {
         environment: &Environment,
         patience: &Patience,
     ) -> Result<Store, Error> {
-        let _ = (options, environment);
-        let driver: Result<Box<dyn Driver>, Fault> = match location {
-            Location::Directory { path } => Ok(Box::new(Local::new(path))),
-            Location::S3 { .. } | Location::Azure { .. } => {
-                Err(Fault::new(FaultKind::Configuration, "this kind of store is not built yet"))
-            }
-        };
+        let driver = connect(location, options, environment, patience).await;
         let driver = driver.map_err(|fault| Question::List(format!("open {location}")).error(fault, 1))?;
         let inside = Inside { location: location.clone(), driver, retry: Retry::new(patience.clone()) };
         Ok(Store { inside: Arc::new(inside) })
@@ -158,6 +158,30 @@ impl Store {
     pub fn traffic(&self) -> Traffic {
         self.inside.retry.counters.snapshot()
     }
+}
+
+async fn connect(
+    location: &Location,
+    options: &Options,
+    environment: &Environment,
+    patience: &Patience,
+) -> Result<Box<dyn Driver>, Fault> {
+    Ok(match location {
+        Location::Directory { path } => Box::new(Local::new(path)),
+        Location::S3 { bucket, prefix } => {
+            let recipe = s3::Recipe { options: options.clone(), environment: environment.clone() };
+            Box::new(S3::open(bucket, prefix, recipe, patience).await?)
+        }
+        Location::Azure { account, container, prefix } => {
+            let recipe = azure::Recipe {
+                account: account.clone(),
+                container: container.clone(),
+                options: options.clone(),
+                environment: environment.clone(),
+            };
+            Box::new(Azure::open(prefix, recipe, patience).await?)
+        }
+    })
 }
 
 /// The last word on every read, whatever the driver below believes.
