@@ -48,11 +48,13 @@ struct Source {
     path: String,
     /// The code, with comments and the insides of strings blanked; lines are kept.
     code: String,
+    /// Whether the whole file is a test module of another one.
+    test_only: bool,
 }
 
 impl Source {
     fn new(path: &str, text: &str) -> Source {
-        Source { path: path.to_owned(), code: blank(text) }
+        Source { path: path.to_owned(), code: blank(text), test_only: false }
     }
 
     /// The room a file lies in: the first part of its path.
@@ -69,6 +71,9 @@ impl Source {
 
     /// The code without its test modules.
     fn shipped(&self) -> String {
+        if self.test_only {
+            return String::new();
+        }
         let mut code = self.code.clone();
         let marker = "#[cfg(test)]";
         while let Some(start) = code.find(marker) {
@@ -77,6 +82,17 @@ impl Source {
             code.replace_range(start..end, &"\n".repeat(lines));
         }
         code
+    }
+
+    /// The paths of the files that this one declares as test modules.
+    fn test_files(&self) -> Vec<String> {
+        let folder = self.path.strip_suffix("mod.rs").or_else(|| self.path.strip_suffix("lib.rs"));
+        let folder = folder.map_or_else(|| self.path.replace(".rs", "/"), str::to_owned);
+        let declared = self.code.split("#[cfg(test)]").skip(1).filter_map(|behind| {
+            let name = behind.trim_start().strip_prefix("mod ")?.split_once(';')?.0;
+            (!name.contains('{')).then(|| format!("{folder}{}.rs", name.trim()))
+        });
+        declared.collect()
     }
 
     fn at(&self, code: &str, position: usize) -> String {
@@ -333,7 +349,13 @@ fn sources() -> Vec<Source> {
     files.sort();
     assert!(files.len() > 20, "only {} files under {}", files.len(), root.display());
     let relative = |path: &Path| path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-    files.iter().map(|path| Source::new(&relative(path), &fs::read_to_string(path).unwrap())).collect()
+    let read = |path: &PathBuf| Source::new(&relative(path), &fs::read_to_string(path).unwrap());
+    let mut sources: Vec<Source> = files.iter().map(read).collect();
+    let tests: BTreeSet<String> = sources.iter().flat_map(Source::test_files).collect();
+    for source in &mut sources {
+        source.test_only = tests.contains(&source.path);
+    }
+    sources
 }
 
 fn assert_none(faults: Vec<String>) {
@@ -410,6 +432,14 @@ fn a_wrong_word_is_found_in_code_and_nowhere_else() {
         let faults = wrong_words(&Source::new(path, code));
         assert!(!faults.is_empty(), "nothing found in {path}: {code}");
     }
+}
+
+#[test]
+fn files_that_are_test_modules_are_known() {
+    let code = "#[cfg(test)]\nmod sample;\nmod shown;\n#[cfg(test)]\nmod tests { fn f() {} }\nfn g() {}\n";
+    assert_eq!(Source::new("report/mod.rs", code).test_files(), ["report/sample.rs"]);
+    assert_eq!(Source::new("store/s3.rs", code).test_files(), ["store/s3/sample.rs"]);
+    assert_eq!(Source::new("lib.rs", code).test_files(), ["sample.rs"]);
 }
 
 #[test]
