@@ -15,21 +15,24 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the database in `cluster` as the archive's DATABASE entry describes it.
+    /// A scratch in `cluster`, still without its database.
+    pub fn in_cluster(cluster: Cluster, server_major: u32) -> Scratch {
+        Scratch { cluster, server_major }
+    }
+
+    /// Makes the database as the archive's DATABASE entry describes it.
     ///
     /// # Errors
     /// An extension that the archive needs is not there, a locale is unknown to this machine,
     /// or the server refused.
-    pub async fn make(cluster: Cluster, server_major: u32, toc: &Toc) -> Result<Scratch, Error> {
-        let scratch = Scratch { cluster, server_major };
-        let session = scratch.session("postgres").await?;
+    pub async fn make_database(&self, toc: &Toc) -> Result<(), Error> {
+        let session = self.session("postgres").await?;
         check_extensions(&session, toc).await?;
         let settings = toc.database_settings().map_err(|error| Error::archive(&error))?;
-        let create = create_statement(settings.as_ref(), toc, server_major);
+        let create = create_statement(settings.as_ref(), toc, self.server_major);
         session.run(&create).await.map_err(|error| cannot_create(&error, settings.as_ref()))?;
-        scratch.apply_properties(&session, toc).await?;
-        scratch.assert_empty().await?;
-        Ok(scratch)
+        self.apply_properties(&session, toc).await?;
+        self.assert_empty().await
     }
 
     /// The cluster under it.
