@@ -1,6 +1,6 @@
 //! The table of contents, whole.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::archive::database::{DatabaseProperties, DatabaseSettings};
 use crate::archive::encoding::Encoding;
@@ -27,6 +27,8 @@ pub struct Toc {
     pub(super) by_id: HashMap<u32, usize>,
     /// The first dependency of each entry with data, whether it is in the archive or not.
     pub(super) first_needed: HashMap<u32, u32>,
+    /// The OIDs of all large objects that entries announce.
+    pub(super) large_objects: HashSet<u32>,
 }
 
 /// What the rows of a `TABLE DATA` entry belong to.
