@@ -1,5 +1,6 @@
 //! Parts of a test that need a process of their own: to be killed, to be somebody else, to be
 //! refused something. They run this very test program again.
+#![allow(dead_code, reason = "each test program uses its own share of what stands here")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
