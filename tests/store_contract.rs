@@ -1,6 +1,9 @@
 //! One contract, and every kind of store is held to it: a real S3 server, a real Azure server
 //! (by key, by SAS, by connection string), a directory.
 
+// Helpers count as tests by this, and may unwrap like them.
+#![cfg(test)]
+
 mod support;
 
 use std::future::Future;
@@ -10,8 +13,8 @@ use std::time::Duration;
 use firedrill::store::{
     ChecksumAlgorithm, Download, Environment, ErrorKind, Listing, Location, Options, Patience, Store, Tuning,
 };
-use support::azurite::{ACCOUNT, Access};
-use support::{Azurite, S3Server};
+use support::azurite::{ACCOUNT, Access, Azurite};
+use support::s3::S3Server;
 use tempfile::TempDir;
 
 /// A kind of store, with a hand to write into it behind the store's back.

@@ -254,8 +254,8 @@ impl World {
             return self.listing(&asked.path_and_query, fault);
         }
         let path = asked.path_and_query.split('?').next().unwrap_or_default();
-        let key = path.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key);
-        let Some(content) = self.objects.get(key) else { return error(404, "NoSuchKey") };
+        let key = path.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key).replace("%2F", "/");
+        let Some(content) = self.objects.get(&key) else { return error(404, "NoSuchKey") };
         let mut headers = Vec::new();
         match fault {
             Fault::Nameless => {}

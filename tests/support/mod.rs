@@ -6,6 +6,3 @@ pub mod azurite;
 pub mod fault_server;
 pub mod parts;
 pub mod s3;
-
-pub use azurite::Azurite;
-pub use s3::S3Server;
