@@ -256,7 +256,7 @@ impl Cluster {
                 Kind::Isolation,
                 format!("keep the scratch off the network: this machine refuses network namespaces: {error}"),
             ),
-            Some(Step::StepDown) => Error::new(
+            Some(Step::DropRoot) => Error::new(
                 Kind::Start,
                 format!("run the scratch server as '{user}' instead of root: {error}"),
             )

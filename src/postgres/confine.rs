@@ -26,7 +26,7 @@ pub enum Step {
     /// The empty network namespace.
     Isolate,
     /// Giving up root.
-    StepDown,
+    DropRoot,
     /// Reaching the data directory as that user.
     Reach,
     /// Never gaining privileges again.
@@ -36,7 +36,7 @@ pub enum Step {
 }
 
 const STEPS: [Step; 6] =
-    [Step::Prepare, Step::Isolate, Step::StepDown, Step::Reach, Step::Privileges, Step::Lifeline];
+    [Step::Prepare, Step::Isolate, Step::DropRoot, Step::Reach, Step::Privileges, Step::Lifeline];
 
 /// How a process is confined, ready to be done without allocating.
 pub struct Confinement {
@@ -96,7 +96,7 @@ impl Confinement {
             self.isolate().map_err(at(Step::Isolate))?;
         }
         if let Some((uid, gid)) = self.step_down {
-            step_down(uid, gid).map_err(at(Step::StepDown))?;
+            step_down(uid, gid).map_err(at(Step::DropRoot))?;
         }
         access(self.reach.as_c_str(), AccessFlags::W_OK | AccessFlags::X_OK).map_err(at(Step::Reach))?;
         give_up_privileges().map_err(at(Step::Privileges))?;

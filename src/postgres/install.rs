@@ -53,7 +53,7 @@ pub fn find_installs(bin: Option<&Path>) -> Vec<Install> {
         .filter_map(installed)
         .collect();
     // Stable: among equals the one that was looked at first.
-    installs.sort_by(|a, b| b.version.major.cmp(&a.version.major));
+    installs.sort_by_key(|install| std::cmp::Reverse(install.version.major));
     installs
 }
 
