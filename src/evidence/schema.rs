@@ -1,0 +1,67 @@
+//! The shape of evidence, published as JSON Schema 2020-12.
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::evidence::statement::Statement;
+use crate::record::SCHEMA_VERSION;
+
+/// The largest integer that every JSON reader keeps exact.
+const INTEGER_MAX: i64 = (1 << 53) - 1;
+
+/// The schema of the statement that this firedrill writes: closed, so that an unknown field
+/// is an error, and without `null`, since what is unknown is absent.
+pub fn schema() -> Value {
+    let generated = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Statement>();
+    let mut schema = generated.to_value();
+    tighten(&mut schema);
+    if let Value::Object(root) = &mut schema {
+        root.insert("title".to_owned(), json!("Evidence of a firedrill"));
+        root.insert(
+            "$id".to_owned(),
+            json!(format!("https://firedrill.dev/schema/evidence/{SCHEMA_VERSION}")),
+        );
+    }
+    schema
+}
+
+/// Says what serde holds and schemars does not know: no `null`, integers below 2^53.
+fn tighten(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            without_null(map);
+            bounded(map);
+            map.values_mut().for_each(tighten);
+        }
+        Value::Array(items) => items.iter_mut().for_each(tighten),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn without_null(map: &mut Map<String, Value>) {
+    if let Some(Value::Array(types)) = map.get_mut("type") {
+        types.retain(|it| it != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            map.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(words)) = map.get_mut("enum") {
+        words.retain(|word| !word.is_null());
+    }
+    let Some(Value::Array(choices)) = map.get_mut("anyOf") else { return };
+    choices.retain(|choice| choice.get("type").is_none_or(|it| it != "null"));
+    if let [Value::Object(only)] = choices.as_slice() {
+        let only = only.clone();
+        map.remove("anyOf");
+        map.extend(only);
+    }
+}
+
+fn bounded(map: &mut Map<String, Value>) {
+    if map.get("type").is_some_and(|it| it == "integer") {
+        map.entry("maximum").or_insert_with(|| json!(INTEGER_MAX));
+        map.entry("minimum").or_insert_with(|| json!(-INTEGER_MAX));
+        map.remove("format");
+    }
+}
