@@ -88,6 +88,14 @@ impl TocParser {
         matches!(self.state, State::Complete { .. } | State::Taken)
     }
 
+    /// How many entries were read so far.
+    pub fn entries_read(&self) -> usize {
+        match &self.state {
+            State::Entries { entries, .. } | State::Complete { entries, .. } => entries.len(),
+            State::Magic | State::Header | State::Count(_) | State::Taken => 0,
+        }
+    }
+
     /// The table of contents once it is complete, with what was pushed beyond it: the first
     /// bytes for a block walker. None before; and after, as it is handed out once.
     pub fn finish_if_complete(&mut self) -> Result<Option<(Toc, Bytes)>, Error> {

@@ -1,4 +1,4 @@
-//! Which table is a partition of which, by the TABLE ATTACH entries.
+//! Which table is a partition of which.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,11 +19,32 @@ impl Partitions {
         for entry in entries.iter().filter(|entry| entry.kind == "TABLE ATTACH") {
             // Both are tables of this archive, or the pair says nothing.
             if let [child, parent, ..] = entry.dependencies[..] {
-                partitions.children.entry(parent).or_default().push(child);
-                partitions.parents.insert(child, parent);
+                partitions.attach(child, parent);
             }
         }
+        partitions.add_inline(entries);
         partitions
+    }
+
+    /// Up to PostgreSQL 13 there are no TABLE ATTACH entries: the partition's own definition
+    /// attaches it, and all that its entry tells is that it depends on its parent.
+    fn add_inline(&mut self, entries: &[Entry]) {
+        let tables: HashSet<u32> = entries.iter().filter(|e| e.kind == "TABLE").map(|e| e.id).collect();
+        let attaches = |entry: &&Entry| {
+            let definition = &entry.definition;
+            tables.contains(&entry.id)
+                && (definition.contains(" ATTACH PARTITION ") || definition.contains(" PARTITION OF "))
+        };
+        for entry in entries.iter().filter(attaches) {
+            for parent in entry.dependencies.iter().filter(|id| tables.contains(id)) {
+                self.attach(entry.id, *parent);
+            }
+        }
+    }
+
+    fn attach(&mut self, child: u32, parent: u32) {
+        self.children.entry(parent).or_default().push(child);
+        self.parents.entry(child).or_insert(parent);
     }
 
     /// Whether anything is attached to the table with this id.
@@ -71,16 +92,16 @@ mod tests {
     use super::*;
     use crate::archive::entry::{DataPosition, Section};
 
-    fn attach(id: u32, dependencies: Vec<u32>) -> Entry {
+    fn entry(id: u32, kind: &str, definition: &str, dependencies: Vec<u32>) -> Entry {
         Entry {
             id,
             has_data: false,
             table_oid: 0,
             oid: 0,
             tag: "part".into(),
-            kind: "TABLE ATTACH".into(),
+            kind: kind.into(),
             section: Section::PreData,
-            definition: String::new(),
+            definition: definition.into(),
             drop: String::new(),
             copy: None,
             namespace: None,
@@ -91,6 +112,30 @@ mod tests {
             dependencies,
             position: DataPosition::NoData,
         }
+    }
+
+    fn attach(id: u32, dependencies: Vec<u32>) -> Entry {
+        entry(id, "TABLE ATTACH", "", dependencies)
+    }
+
+    #[test]
+    fn a_partition_may_be_attached_by_its_own_definition() {
+        let entries = [
+            entry(5, "SCHEMA", "CREATE SCHEMA app;", vec![]),
+            entry(1, "TABLE", "CREATE TABLE app.p (a int) PARTITION BY LIST (a);", vec![5]),
+            entry(
+                2,
+                "TABLE",
+                "CREATE TABLE app.c ();\nALTER TABLE ONLY app.p ATTACH PARTITION app.c DEFAULT;",
+                vec![5, 1],
+            ),
+            entry(3, "TABLE", "CREATE TABLE app.d PARTITION OF app.p\nFOR VALUES IN (1);", vec![1, 5]),
+            entry(4, "TABLE", "CREATE TABLE app.e () INHERITS (app.p);", vec![1]),
+        ];
+        let partitions = Partitions::new(&entries);
+        assert_eq!(partitions.descendants(1), [2, 3]);
+        assert_eq!(partitions.root(3), 1);
+        assert!(!partitions.is_parent(5));
     }
 
     #[test]

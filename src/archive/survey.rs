@@ -1,5 +1,7 @@
 //! A whole archive in memory, read to its last byte without restoring anything.
 
+use std::io::Read;
+
 use bytes::Bytes;
 
 use crate::archive::blocks::{BlockWalker, Piece, Trailer};
@@ -11,7 +13,7 @@ use crate::archive::pieces::PieceSource;
 use crate::archive::rows::{RowReader, rows_of};
 use crate::archive::statements::StatementReader;
 use crate::archive::toc::Toc;
-use crate::digest::RowHash;
+use crate::digest::{Digest, Hasher, RowHash};
 
 /// The pieces that rows are read in here.
 const PIECE_BYTES: usize = 1 << 20;
@@ -47,6 +49,8 @@ pub struct SurveyedObject {
     pub oid: u32,
     /// Bytes of its content.
     pub bytes: u64,
+    /// The digest of its content.
+    pub digest: Digest,
 }
 
 /// Reads a whole archive: parses, walks, decodes and counts, as a restore would, taking it in
@@ -115,7 +119,7 @@ impl Streams<'_> {
     }
 }
 
-fn decoded(toc: &Toc, chunks: Vec<Bytes>) -> Result<impl std::io::Read, Error> {
+fn decoded(toc: &Toc, chunks: Vec<Bytes>) -> Result<impl Read, Error> {
     let limits = Limits { free_bytes: 64 << 20, ..Limits::default() };
     decode_within(toc.header.compression, PieceSource::new(chunks.into_iter().map(Ok)), limits)
 }
@@ -143,9 +147,17 @@ fn table(toc: &Toc, id: u32, chunks: Vec<Bytes>) -> Result<SurveyedTable, Error>
 }
 
 fn large_object(toc: &Toc, oid: u32, chunks: Vec<Bytes>) -> Result<SurveyedObject, Error> {
-    if chunks.is_empty() {
-        return Ok(SurveyedObject { oid, bytes: 0 });
+    let mut hasher = Hasher::default();
+    if !chunks.is_empty() {
+        let mut source = decoded(toc, chunks)?;
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let count = source.read(&mut buffer).map_err(Error::from_io)?;
+            if count == 0 {
+                break;
+            }
+            hasher.update(buffer.get(..count).unwrap_or_default());
+        }
     }
-    let bytes = std::io::copy(&mut decoded(toc, chunks)?, &mut std::io::sink()).map_err(Error::from_io)?;
-    Ok(SurveyedObject { oid, bytes })
+    Ok(SurveyedObject { oid, bytes: hasher.bytes(), digest: hasher.finish() })
 }
