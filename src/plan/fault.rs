@@ -9,9 +9,9 @@ pub struct Fault {
     /// The file; empty where no file was found at all.
     pub file: PathBuf,
     /// The line, from 1; `None` where the fault is of the whole file.
-    pub line: Option<usize>,
+    pub line: Option<u32>,
     /// The character in that line, from 1.
-    pub column: Option<usize>,
+    pub column: Option<u32>,
     /// The dotted key, such as `service.orders.rto`; empty for the file and its syntax.
     pub key: String,
     /// What is wrong.

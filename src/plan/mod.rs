@@ -7,9 +7,13 @@ pub mod check;
 pub mod duration;
 pub mod expectation;
 pub mod fault;
+pub mod file;
 pub mod number;
 pub mod pattern;
+mod read;
 pub mod service;
+pub mod show;
+pub mod size;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,8 +21,10 @@ use std::path::PathBuf;
 pub use check::{Check, Question};
 pub use expectation::Expectation;
 pub use fault::{Complaint, Fault};
+pub use file::{find, load};
 pub use pattern::Pattern;
 pub use service::{Backup, Minimum, Restore, Scratch, Select, Service, Settings};
+pub use show::to_toml;
 
 use crate::digest::Digest;
 use crate::store;
@@ -34,4 +40,11 @@ pub struct Plan {
     pub stores: BTreeMap<String, store::Options>,
     /// At least one service, in the order of the file.
     pub services: Vec<Service>,
+}
+
+impl Plan {
+    /// The service of a name.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == name)
+    }
 }

@@ -103,7 +103,7 @@ impl Pattern {
             }
         }
         let pattern = Pattern { text: Some(text.into()), parts };
-        if timezone.is_some() && !pattern.takes_zone() {
+        if timezone.is_some() && pattern.timezone().is_none() {
             return Err(Complaint::new(
                 "'timezone' is given, and nothing in the pattern needs it",
                 "remove 'timezone', or the zone from the pattern",
@@ -140,10 +140,6 @@ impl Pattern {
             Part::Time(time) => Some(time),
             _ => None,
         })
-    }
-
-    fn takes_zone(&self) -> bool {
-        self.timezone().is_some()
     }
 }
 
@@ -260,7 +256,8 @@ impl NameTime {
             return None;
         }
         let (first, last) = self.instants(&parsed)?;
-        Some((first, last, bytes))
+        // '-2026' is a year of its own to strptime, and a dash before one to everybody else
+        (first >= Timestamp::UNIX_EPOCH).then_some((first, last, bytes))
     }
 
     fn instants(&self, parsed: &BrokenDownTime) -> Option<(Timestamp, Timestamp)> {
@@ -294,7 +291,7 @@ impl NameTime {
 pub fn between(start: DateTime, end: DateTime, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
     let sides = |at: DateTime| {
         let clock = zone.to_ambiguous_timestamp(at);
-        Some((clock.clone().earlier().ok()?, clock.later().ok()?))
+        Some((clock.earlier().ok()?, clock.later().ok()?))
     };
     let (a, b) = sides(start)?;
     let (c, d) = sides(end)?;
@@ -424,6 +421,8 @@ mod tests {
             "20261120t000000Z",
             "20261120T000000z",
             "-2026120T000000Z",
+            "-20261120T000000Z",
+            "19691231T235959Z",
             "+2026120T000000Z",
             " 2026112T000000Z",
             "2026 1 2T 0 0 0Z",
