@@ -14,11 +14,11 @@ use crate::plan::{self, Plan};
 pub struct Places {
     /// The plan file [default: firedrill.toml here, else in the user's configuration
     /// directory, else in /etc/firedrill]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = 90)]
     plan: Option<PathBuf>,
     /// The directory for evidence, journals and the lock [default: $STATE_DIRECTORY, else
     /// firedrill in the user's state directory]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", display_order = 91)]
     state: Option<PathBuf>,
 }
 
