@@ -21,7 +21,7 @@ pub fn record(service: &Service, outside: &Outside<'_>, watch: Stopwatch) -> Rec
         outside.site.host.clone(),
     );
     run.actor.clone_from(&outside.site.actor);
-    run.plan_sha256 = outside.plan_digest.map(Sha256::from);
+    run.plan_sha256 = Some(Sha256::from(outside.plan_digest));
     let drilled = record::Service {
         id: service.name.clone(),
         description: service.description.clone(),

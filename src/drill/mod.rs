@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use run::{Drilled, Outcome, Request, RunError, run};
+pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
 
 use crate::catalog::{self, Catalog, ConsistencyPoint};
@@ -27,7 +27,7 @@ use crate::digest::Digest;
 use crate::drill::timeline::Timeline;
 use crate::event::{EventKind, Events};
 use crate::journal::{Journal, Resource};
-use crate::plan::{Select, Service};
+use crate::plan::Service;
 use crate::postgres::{
     Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
 };
@@ -48,14 +48,10 @@ pub struct Outside<'a> {
     pub trigger: Trigger,
     /// The machine and the program.
     pub site: &'a Site,
-    /// The digest of the plan file, if there is one.
-    pub plan_digest: Option<Digest>,
+    /// The digest of the plan file.
+    pub plan_digest: Digest,
     /// Where everything that could outlive us is written down first.
     pub journal: &'a Journal,
-    /// Another choice of backup than the plan's.
-    pub select: Option<&'a Select>,
-    /// Another number of connections to the scratch than the plan's.
-    pub jobs: Option<usize>,
     /// Cancelled when somebody wants the run to end.
     pub cancel: CancellationToken,
 }
@@ -187,7 +183,7 @@ impl Stages<'_> {
         owned.store = Some(store.clone());
         let listing = store.list().await.map_err(|error| error.reason())?;
         let catalog = Catalog::new(listing, backup);
-        let select = self.outside.select.unwrap_or(&backup.select);
+        let select = &backup.select;
         fill::listing(record, &catalog, select);
 
         let now = self.watch.started_at();
@@ -367,7 +363,7 @@ impl Stages<'_> {
     }
 
     fn jobs(&self) -> usize {
-        self.outside.jobs.or(self.service.restore.jobs).unwrap_or_else(|| self.outside.site.cores())
+        self.service.restore.jobs.unwrap_or_else(|| self.outside.site.cores())
     }
 
     fn tuning(&self) -> Tuning {

@@ -6,31 +6,23 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::digest::Digest;
 use crate::drill::{Outside, Site, drill};
 use crate::event::{EventKind, Events, Observer};
-use crate::evidence::{Log, SigningKey};
+use crate::evidence::Log;
 use crate::journal::{self, Abandoned, Journal, StateDirectory};
-use crate::plan::{Select, Service};
+use crate::plan::{Plan, Service};
 use crate::record::{AbandonedRun, Record, RunId, Trigger};
-use crate::verdict::{Reason, Verdict};
+use crate::verdict::Reason;
 
 /// What a run is asked for.
-pub struct Request {
-    /// The services to drill, in their order.
-    pub services: Vec<Service>,
-    /// The digest of the plan file, if there is one.
-    pub plan_digest: Option<Digest>,
+#[derive(Debug)]
+pub struct RunRequest {
+    /// The plan; each of its services is drilled, in its order.
+    pub plan: Plan,
     /// Where locks, journals and evidence lie.
     pub state: StateDirectory,
     /// What set it off.
     pub trigger: Trigger,
-    /// Another choice of backup than the plan's.
-    pub select: Option<Select>,
-    /// Another number of connections to the scratch than the plan's.
-    pub jobs: Option<usize>,
-    /// Signs the evidence.
-    pub key: Option<SigningKey>,
 }
 
 /// What came of one drill.
@@ -40,39 +32,35 @@ pub struct Drilled {
     pub record: Record,
     /// Where its evidence lies; none if it could not be stored.
     pub evidence: Option<PathBuf>,
-    /// Why it could not be stored.
-    pub unstored: Option<Reason>,
 }
 
 /// What came of a run.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// The name of the run.
-    pub run_id: Uuid,
+    pub run_id: RunId,
     /// A drill for each service that was begun.
     pub drills: Vec<Drilled>,
-    /// Whether it was cancelled.
-    pub interrupted: bool,
+    /// What went wrong around the drills, one line each.
+    pub degraded: Vec<String>,
 }
 
-/// Why a run did not begin.
-pub type RunError = journal::Error;
-
-/// Drills the services. A killed run before this one is cleaned up after first, and its
-/// drills are named in the evidence of this one.
+/// Drills the services of a plan. A killed run before this one is cleaned up after first, and
+/// its drills are named in the evidence of this one.
 ///
 /// # Errors
 /// Another run holds the lock, or the state directory can't be written to.
 pub async fn run(
-    request: Request,
+    request: RunRequest,
     observer: Arc<dyn Observer>,
     cancel: CancellationToken,
-) -> Result<Outcome, RunError> {
+) -> Result<RunOutcome, journal::Error> {
     let run_id = Uuid::now_v7();
     let (journal, abandoned) = Journal::open(&request.state, run_id)?;
     let site = tokio::task::spawn_blocking(Site::look).await.unwrap_or_else(|_| Site::look());
-    let mut drills = Vec::with_capacity(request.services.len());
-    for service in &request.services {
+    let mut outcome =
+        RunOutcome { run_id: RunId::from(run_id), drills: Vec::new(), degraded: leaked(&abandoned) };
+    for service in &request.plan.services {
         if cancel.is_cancelled() {
             break;
         }
@@ -80,58 +68,63 @@ pub async fn run(
             run_id,
             trigger: request.trigger,
             site: &site,
-            plan_digest: request.plan_digest,
+            plan_digest: request.plan.digest,
             journal: &journal,
-            select: request.select.as_ref(),
-            jobs: request.jobs,
             cancel: cancel.clone(),
         };
         let events = Events::new(&service.name, observer.clone());
-        drills.push(one(service, &outside, &request, &abandoned, &events).await?);
+        let drilled =
+            one(service, &outside, &request.state, &abandoned, &events, &mut outcome.degraded).await?;
+        outcome.drills.push(drilled);
     }
-    let interrupted = cancel.is_cancelled();
     journal.finish()?;
-    Ok(Outcome { run_id, drills, interrupted })
+    Ok(outcome)
 }
 
 /// One drill, from its first line in the journal to its evidence.
 async fn one(
     service: &Service,
     outside: &Outside<'_>,
-    request: &Request,
+    state: &StateDirectory,
     abandoned: &[Abandoned],
     events: &Events,
-) -> Result<Drilled, RunError> {
+    degraded: &mut Vec<String>,
+) -> Result<Drilled, journal::Error> {
     outside.journal.drill_started(&service.name)?;
     let mut record = drill(service, outside, events).await;
     let ours: Vec<&Abandoned> =
         abandoned.iter().filter(|one| one.service.as_ref() == Some(&service.name)).collect();
     record.chain.abandoned_runs = ours.iter().map(|one| abandoned_run(one)).collect();
-    let stored = Log::open(&request.state.path().join("evidence"), &service.name)
-        .and_then(|log| log.append(&mut record, request.key.as_ref()));
-    let (evidence, unstored) = match stored {
+    let stored = Log::open(&state.path().join("evidence"), &service.name)
+        .and_then(|log| log.append(&mut record, None));
+    let evidence = match stored {
         Ok(written) => {
             for one in ours {
                 outside.journal.named(one)?;
             }
-            (Some(written.path), None)
+            Some(written.path)
         }
         Err(error) => {
             crate::judge::pronounce(&mut record);
-            (None, Some(error.reason()))
+            degraded.push(format!("the evidence of '{}' could not be stored: {error}", service.name));
+            None
         }
     };
     outside.journal.drill_finished(&service.name)?;
+    let reasons = record.verdict.reasons.iter();
     events.emit(EventKind::DrillFinished {
         verdict: record.verdict.result.0,
-        reasons: record
-            .verdict
-            .reasons
-            .iter()
-            .map(|line| Reason::new(line.code.0, &line.detail, &line.remedy))
-            .collect(),
+        reasons: reasons.map(|line| Reason::new(line.code.0, &line.detail, &line.remedy)).collect(),
     });
-    Ok(Drilled { record, evidence, unstored })
+    Ok(Drilled { record, evidence })
+}
+
+/// What killed runs left and could not be removed.
+fn leaked(abandoned: &[Abandoned]) -> Vec<String> {
+    let leaks = abandoned.iter().flat_map(|one| &one.leaked);
+    leaks
+        .map(|leak| format!("a {} of a killed run is still there: {}", leak.resource.as_str(), leak.why))
+        .collect()
 }
 
 fn abandoned_run(one: &Abandoned) -> AbandonedRun {
@@ -139,21 +132,5 @@ fn abandoned_run(one: &Abandoned) -> AbandonedRun {
         run_id: RunId::from(one.run_id),
         started_at: Some(one.started_at.into()),
         last_state: one.last_state.clone(),
-    }
-}
-
-impl Outcome {
-    /// The worst verdict of its drills; none if no drill was begun.
-    pub fn verdict(&self) -> Option<Verdict> {
-        self.drills.iter().map(|drilled| drilled.record.verdict.result.0).max()
-    }
-
-    /// Whether something around the verdicts went wrong: evidence that was not stored, a
-    /// scratch that was left behind.
-    pub fn degraded(&self) -> bool {
-        self.drills.iter().any(|drilled| {
-            let left = drilled.record.cleanup.as_ref().is_some_and(|cleanup| !cleanup.scratch_removed);
-            left || drilled.evidence.is_none()
-        })
     }
 }

@@ -157,11 +157,11 @@ pub struct ToldReason<'a> {
 /// Writes events as JSON lines, from a thread of its own: a reader that falls behind costs
 /// memory and holds up no drill.
 ///
-/// Dropping it writes what is left and ends the thread.
+/// Finished or dropped, it has written what was left and ended the thread.
 pub struct JsonEvents {
     state: Mutex<State>,
     now: fn() -> Timestamp,
-    writer: Option<JoinHandle<()>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct State {
@@ -182,8 +182,18 @@ impl JsonEvents {
     pub fn on(sink: impl Write + Send + 'static, now: fn() -> Timestamp) -> JsonEvents {
         let (lines, waiting) = channel();
         let writing = std::thread::Builder::new().name("json events".into());
-        let writer = writing.spawn(move || write_all(&waiting, sink)).ok();
+        let writer = Mutex::new(writing.spawn(move || write_all(&waiting, sink)).ok());
         JsonEvents { state: Mutex::new(State { lines: Some(lines), totals: HashMap::new() }), now, writer }
+    }
+
+    /// Writes what is left; what happens from now on is not told.
+    pub fn finish(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).lines = None;
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            // A writer that panicked has nothing left to write.
+            let _ = writer.join();
+        }
     }
 
     fn tell(&self, state: &State, service: &str, told: Told<'_>) {
@@ -224,11 +234,7 @@ impl Observer for JsonEvents {
 
 impl Drop for JsonEvents {
     fn drop(&mut self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).lines = None;
-        if let Some(writer) = self.writer.take() {
-            // A writer that panicked has nothing left to write.
-            let _ = writer.join();
-        }
+        self.finish();
     }
 }
 

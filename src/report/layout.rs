@@ -27,6 +27,11 @@ pub fn paragraph(text: &str, columns: usize) -> String {
     wrapped(text, columns.saturating_sub(2)).iter().map(|line| format!("  {line}\n")).collect()
 }
 
+/// The columns of the screen on stdout, if it is one.
+pub fn stdout_columns() -> Option<u16> {
+    comfy_table::Table::new().width()
+}
+
 /// A width that can be read, from that of the screen if there is one.
 pub fn readable(screen_columns: Option<u16>) -> usize {
     screen_columns.map_or(80, usize::from).clamp(*COLUMNS.start(), *COLUMNS.end())

@@ -17,10 +17,10 @@ const REDRAW_EVERY: Duration = Duration::from_millis(100);
 /// Draws how far the drills are. Events only move counters; a thread of its own looks at
 /// them and draws, so no drill ever waits for the screen.
 ///
-/// Dropping it clears its lines and ends the thread.
+/// Finished or dropped, it has cleared its lines and ended the thread.
 pub struct Terminal {
     shared: Arc<Shared>,
-    painter: Option<JoinHandle<()>>,
+    painter: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -50,7 +50,18 @@ impl Terminal {
         let painting = std::thread::Builder::new().name("screen".into());
         // Without a thread there is no screen, and the drill goes on all the same.
         let painter = painting.spawn(move || draw_until_over(&seen, &screen, paint)).ok();
-        Terminal { shared, painter }
+        Terminal { shared, painter: Mutex::new(painter) }
+    }
+
+    /// Clears the screen; what happens from now on is not shown.
+    pub fn finish(&self) {
+        self.shared.lock().over = true;
+        self.shared.woken.notify_all();
+        let painter = self.painter.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(painter) = painter {
+            // A painter that panicked has nothing left to clear.
+            let _ = painter.join();
+        }
     }
 }
 
@@ -74,12 +85,7 @@ impl Observer for Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.shared.lock().over = true;
-        self.shared.woken.notify_all();
-        if let Some(painter) = self.painter.take() {
-            // A painter that panicked has nothing left to clear.
-            let _ = painter.join();
-        }
+        self.finish();
     }
 }
 
