@@ -1,3 +1,8 @@
 //! The `firedrill` command.
 
-fn main() {}
+use firedrill::cli;
+use firedrill::exit_code::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main(std::env::args_os())
+}

@@ -1,1 +1,48 @@
 //! What pg_dump writes, read by firedrill itself.
+//!
+//! Nothing here does input or output of its own. Bytes are pushed in the order of the
+//! object: first into a [`TocParser`] until the table of contents is complete, then into a
+//! [`BlockWalker`], which cuts the rest into the streams of single tables and large objects.
+//! Each such stream is [`decode`]d and read as rows by a [`RowReader`] (or as statements by
+//! a [`StatementReader`]), in the blocking world of [`std::io::Read`].
+//!
+//! An archive is hostile until parsed: every length, count and range is checked against a
+//! bound before anything is allocated, and no input makes this room panic.
+
+mod blocks;
+mod copy;
+mod database;
+mod decode;
+mod encoding;
+mod entry;
+mod error;
+mod header;
+mod lz4;
+mod parser;
+mod partitions;
+mod pieces;
+mod rows;
+mod sniff;
+mod sql;
+mod statements;
+mod survey;
+mod toc;
+mod wire;
+
+pub use blocks::{BlockWalker, Piece, Trailer};
+pub use copy::CopyTarget;
+pub use database::{DatabaseProperties, DatabaseSetting, DatabaseSettings, LocaleProvider};
+pub use decode::{Decoded, Limits, decode, decode_within};
+pub use encoding::Encoding;
+pub use entry::{DataPosition, Entry, Section};
+pub use error::{Error, Place};
+pub use header::{Compression, Header};
+pub use parser::TocParser;
+pub use partitions::Partitions;
+pub use pieces::PieceSource;
+pub use rows::RowReader;
+pub use sniff::{Kind, SNIFF_BYTES, sniff};
+pub use sql::quoted;
+pub use statements::{Statement, StatementReader};
+pub use survey::{Survey, SurveyedObject, SurveyedTable, survey};
+pub use toc::{TableOfData, Toc};

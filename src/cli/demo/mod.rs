@@ -1,0 +1,87 @@
+//! `firedrill demo`: a complete drill with nothing configured.
+
+mod shop;
+
+use std::path::Path;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use crate::cli::refusal::Refusal;
+use crate::cli::run::{Shown, drill_and_show};
+use crate::cli::runtime::under_signals;
+use crate::cli::{Places, output};
+use crate::drill::RunRequest;
+use crate::exit_code::ExitCode;
+use crate::journal::StateDirectory;
+use crate::plan;
+use crate::record::Trigger;
+
+/// Show a complete drill: make a sample database, back it up, drill the backup
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It needs the PostgreSQL server programs, and nothing else. The database and its backup are
+removed at the end; the evidence stays in the state directory.")]
+pub struct Arguments {}
+
+/// Makes the sample, dumps it into a local store, and drills it.
+pub fn demo(_: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
+    let state = places.state()?;
+    let folder = tempfile::Builder::new().prefix("firedrill-demo-").tempdir();
+    let folder = folder.map_err(|error| {
+        Refusal::new(ExitCode::Bug, format!("make a directory for the sample: {error}"), "")
+    })?;
+    let (made, heard) = under_signals(|cancel| {
+        let making = make(&state, folder.path());
+        async move { cancel.run_until_cancelled(making).await }
+    })?;
+    match made {
+        Some(made) => made?,
+        None => return Ok(heard.unwrap_or(ExitCode::Interrupted)),
+    }
+    let plan = folder.path().join("firedrill.toml");
+    std::fs::write(&plan, plan_text(folder.path()))
+        .map_err(|error| Refusal::new(ExitCode::Bug, format!("write the plan of the sample: {error}"), ""))?;
+    let plan = plan::load(&plan).map_err(|faults| Refusal::of_plan(&faults))?;
+    output::say("drilling the backup");
+    drill_and_show(RunRequest { plan, state, trigger: Trigger::Demo }, Shown::Text { quiet: false })
+}
+
+/// The backup of a sample database, in `folder`.
+async fn make(state: &StateDirectory, folder: &Path) -> Result<(), Refusal> {
+    output::say("making the sample database of a shop");
+    let shop = shop::open(state).await?;
+    let name = Timestamp::now().strftime("shop-%Y%m%dT%H%M%SZ.dump").to_string();
+    output::say("backing it up with pg_dump");
+    shop.dump(&folder.join(name)).await?;
+    shop.close().await
+}
+
+fn plan_text(folder: &Path) -> String {
+    let location = toml::Value::String(format!("file://{}/", folder.display()));
+    format!(
+        r#"[service.shop]
+description = "the sample database of the demonstration"
+rto = "5m"
+rpo = "1h"
+
+[service.shop.backup]
+location = {location}
+pattern = "shop-{{time:%Y%m%dT%H%M%SZ}}.dump"
+every = "1d"
+
+[service.shop.scratch]
+isolation = "best-effort"
+
+[[service.shop.check]]
+name = "the latest order is there"
+sql = 'select max(placed_at) from shop."order"'
+newest = "1h"
+
+[[service.shop.check]]
+name = "no orphaned payments"
+sql = 'select count(*) from shop.payment p left join shop."order" o using (order_id, placed_at) where o.order_id is null'
+expect = "= 0"
+"#
+    )
+}

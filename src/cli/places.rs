@@ -1,0 +1,41 @@
+//! Where the plan and the state lie.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::refusal::Refusal;
+use crate::exit_code::ExitCode;
+use crate::journal::StateDirectory;
+use crate::plan::{self, Plan};
+
+/// Where the plan and the state lie.
+#[derive(Clone, Debug, Args)]
+pub struct Places {
+    /// The plan file [default: firedrill.toml here, else in the user's configuration
+    /// directory, else in /etc/firedrill]
+    #[arg(long, global = true, value_name = "FILE", display_order = 90)]
+    plan: Option<PathBuf>,
+    /// The directory for evidence, journals and the lock [default: $STATE_DIRECTORY, else
+    /// firedrill in the user's state directory]
+    #[arg(long, global = true, value_name = "DIR", display_order = 91)]
+    state: Option<PathBuf>,
+}
+
+impl Places {
+    /// The plan, read.
+    pub fn plan(&self) -> Result<Plan, Refusal> {
+        let path = plan::find(self.plan.as_deref()).map_err(|fault| Refusal::of_plan(&[fault]))?;
+        plan::load(&path).map_err(|faults| Refusal::of_plan(&faults))
+    }
+
+    /// The state directory, made if it is missing.
+    pub fn state(&self) -> Result<StateDirectory, Refusal> {
+        let path = self.state.clone().or_else(StateDirectory::default_path);
+        let Some(path) = path else {
+            let what = "there is no home to keep the state in";
+            return Err(Refusal::new(ExitCode::Usage, what, "name a directory with --state DIR"));
+        };
+        StateDirectory::open(&path).map_err(|error| Refusal::of_state(&error))
+    }
+}

@@ -1,0 +1,204 @@
+//! `firedrill run`: from the command line to the drills, and from the drills to an exit code.
+
+use std::io::IsTerminal;
+use std::num::NonZeroUsize;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::face::Face;
+use crate::cli::refusal::Refusal;
+use crate::cli::runtime::under_signals;
+use crate::cli::{Places, output};
+use crate::drill::{self, RunOutcome, RunRequest};
+use crate::exit_code::ExitCode;
+use crate::plan::{Plan, Select};
+use crate::record::Trigger;
+use crate::report::summary::{Reported, Style, summary};
+use crate::report::{encode, json, layout};
+use crate::verdict::{Code, Verdict};
+
+/// Drill services: restore their backups, prove the rows, measure the recovery
+#[derive(Debug, Args)]
+#[command(after_help = after_help())]
+pub struct Arguments {
+    /// The services to drill, by their names in the plan [default: all of them]
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// What the drill pretends has happened
+    #[arg(long, value_enum, default_value_t = Scenario::Latest)]
+    scenario: Scenario,
+    /// Which backup, instead of the plan's choice: 'latest', 'oldest', 'random within 30d', or
+    /// one by its name
+    #[arg(long, value_name = "BACKUP", value_parser = Select::parse)]
+    select: Option<Select>,
+    /// Connections to the scratch server that restore at once, instead of the plan's number
+    #[arg(long, value_name = "N", value_parser = jobs)]
+    jobs: Option<NonZeroUsize>,
+    /// Print the result as one JSON document, or, with '=events', one line per event
+    #[arg(
+        long,
+        value_enum,
+        value_name = "SHAPE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "document"
+    )]
+    json: Option<Json>,
+    /// Print only what is not a pass, and no progress
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+}
+
+/// What a drill pretends has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// Nothing but the loss of the database
+    Latest,
+}
+
+/// The shape of JSON on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Json {
+    /// One document, at the end
+    Document,
+    /// One line per event, as it happens
+    Events,
+}
+
+fn after_help() -> String {
+    let mut help = "\
+Examples:
+  firedrill run                                every service of the plan
+  firedrill run orders billing --quiet         two of them; silent if both pass
+  firedrill run --select 'random within 30d'   an older backup
+  firedrill run --json | jq '.drills[].verdict.result'
+
+Exit codes:
+"
+    .to_owned();
+    for code in ExitCode::ALL {
+        help.push_str(&format!("  {:>3}  {}\n", code.number(), code.meaning()));
+    }
+    help
+}
+
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    const JOBS_MAX: usize = 256;
+    match text.parse::<NonZeroUsize>() {
+        Ok(jobs) if jobs.get() <= JOBS_MAX => Ok(jobs),
+        _ => Err(format!("write a number from 1 to {JOBS_MAX}")),
+    }
+}
+
+/// Runs the drills that were asked for, shows them, and says how they ended.
+pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
+    let plan = narrowed(places.plan()?, arguments)?;
+    let trigger = if std::io::stderr().is_terminal() { Trigger::Manual } else { Trigger::Timer };
+    let request = RunRequest { plan, state: places.state()?, trigger };
+    let shown = match (arguments.json, arguments.quiet) {
+        (Some(Json::Document), _) => Shown::Document,
+        (Some(Json::Events), _) => Shown::Events,
+        (None, quiet) => Shown::Text { quiet },
+    };
+    drill_and_show(request, shown)
+}
+
+/// The plan with only the services that were asked for, and the options in place of its own.
+fn narrowed(mut plan: Plan, arguments: &Arguments) -> Result<Plan, Refusal> {
+    let wanted = &arguments.services;
+    if let Some(unknown) = wanted.iter().find(|name| !plan.services.iter().any(|s| s.name == **name)) {
+        let known: Vec<_> = plan.services.iter().map(|service| service.name.as_str()).collect();
+        let what = format!("the plan has no service '{unknown}'");
+        return Err(Refusal::new(ExitCode::Usage, what, format!("it has: {}", known.join(", "))));
+    }
+    if !wanted.is_empty() {
+        plan.services.retain(|service| wanted.contains(&service.name));
+    }
+    for service in &mut plan.services {
+        if let Some(select) = &arguments.select {
+            service.backup.select = select.clone();
+        }
+        if let Some(jobs) = arguments.jobs {
+            service.restore.jobs = Some(jobs.get());
+        }
+    }
+    Ok(plan)
+}
+
+/// How a run and its result are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Progress on stderr, and the final word on stdout.
+    Text {
+        /// No progress, and of the final word only what is not a pass.
+        quiet: bool,
+    },
+    /// Progress on stderr, and one JSON document on stdout.
+    Document,
+    /// JSON lines on stdout.
+    Events,
+}
+
+/// Runs the drills of a request under signals, shows them, and says how they ended.
+pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Refusal> {
+    let face = match shown {
+        Shown::Text { quiet: true } => Face::Silent,
+        Shown::Text { quiet: false } | Shown::Document => Face::progress(),
+        Shown::Events => Face::events(),
+    };
+    let (outcome, heard) = under_signals(|cancel| drill::run(request, face.observer(), cancel))?;
+    face.finish();
+    let outcome = outcome.map_err(|error| Refusal::of_state(&error))?;
+    let code = ended(&outcome, heard);
+    for what in &outcome.degraded {
+        output::say(&format!("warning: {}", encode::sentence(what)));
+    }
+    match output::result(&result(&outcome, code, shown)) {
+        Ok(()) => Ok(code),
+        Err(error) => {
+            output::say(&format!("error: the result can't be written: {error}"));
+            Ok(if code == ExitCode::Passed { ExitCode::Degraded } else { code })
+        }
+    }
+}
+
+/// How the run ended: by its drills, unless a signal cut one of them short.
+fn ended(outcome: &RunOutcome, heard: Option<ExitCode>) -> ExitCode {
+    let has = |code: Code| {
+        let mut codes = outcome.drills.iter().flat_map(|drill| &drill.record.verdict.reason_codes);
+        codes.any(|reason| reason.0 == code)
+    };
+    if let Some(code) = heard.filter(|_| outcome.drills.is_empty() || has(Code::Interrupted)) {
+        return code;
+    }
+    let verdicts: Vec<Verdict> = outcome.drills.iter().map(|drill| drill.record.verdict.result.0).collect();
+    let left = |drill: &drill::Drilled| {
+        drill.record.cleanup.as_ref().is_some_and(|cleanup| {
+            !cleanup.scratch_removed || !cleanup.removal_verified || !cleanup.leaked.is_empty()
+        })
+    };
+    let blemished = outcome.drills.iter().any(|drill| drill.evidence.is_none() || left(drill));
+    ExitCode::of_run(&verdicts, has(Code::Internal), blemished || !outcome.degraded.is_empty())
+}
+
+fn result(outcome: &RunOutcome, code: ExitCode, shown: Shown) -> String {
+    let drills: Vec<_> = outcome
+        .drills
+        .iter()
+        .map(|drill| Reported { record: &drill.record, evidence: drill.evidence.as_deref() })
+        .collect();
+    let run_id = outcome.run_id.to_string();
+    let written = match shown {
+        Shown::Text { quiet } => {
+            let columns = layout::readable(layout::stdout_columns());
+            let paint = output::with_surroundings(output::stdout_is_terminal(), |around| around.paint());
+            return summary(&drills, Style { paint, columns, quiet });
+        }
+        Shown::Document => json::document(&run_id, code.number(), &drills),
+        Shown::Events => json::last_line(&run_id, code.number(), &drills),
+    };
+    written.unwrap_or_else(|error| {
+        output::say(&format!("error: the result can't be made: {error}"));
+        String::new()
+    })
+}

@@ -1,0 +1,32 @@
+//! `firedrill schema`: the published shapes of what firedrill writes.
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::output;
+use crate::cli::refusal::Refusal;
+use crate::evidence;
+use crate::exit_code::ExitCode;
+
+/// Print the JSON Schema of a document that firedrill writes
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Which document
+    document: Document,
+}
+
+/// What has a published shape.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Document {
+    /// The statement that each drill leaves
+    Evidence,
+}
+
+/// Prints the schema of a document.
+pub fn schema(arguments: &Arguments) -> Result<ExitCode, Refusal> {
+    let schema = match arguments.document {
+        Document::Evidence => evidence::schema(),
+    };
+    let text = serde_json::to_string_pretty(&schema)
+        .map_err(|error| Refusal::new(ExitCode::Bug, format!("write the schema: {error}"), ""))?;
+    Ok(output::answer(&(text + "\n")))
+}

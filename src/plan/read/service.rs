@@ -1,0 +1,306 @@
+//! A `[service.NAME]` table, but for its backup.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use crate::plan::fault::{Complaint, shortened};
+use crate::plan::read::faults::Faults;
+use crate::plan::read::table::{Item, Table};
+use crate::plan::read::{Context, backup, text};
+use crate::plan::{
+    Backup, Check, Expectation, Minimum, Question, Restore, Scratch, Service, Settings, duration, size,
+};
+use crate::postgres::Isolation;
+
+/// How many checks a service may have.
+const CHECKS_MAX: usize = 1000;
+
+/// How many overheads a service may declare, and how many controls it may name.
+const LIST_MAX: usize = 100;
+
+/// The deadline of a drill whose service has no recovery time objective.
+const DEADLINE: Duration = Duration::from_secs(2 * 3_600);
+
+/// The least deadline that is derived from an objective.
+const DEADLINE_MIN: Duration = Duration::from_secs(30 * 60);
+
+/// The limit of a check that sets none.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Reads a service; `None` where a part of it is missing that nothing can stand in for.
+pub fn read(name: &str, mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) -> Option<Service> {
+    let faults_before = faults.len();
+    let description = table.take_text("description", faults, text::line);
+    let tier = table.take_number("tier", faults, 1..=99).and_then(|tier| u32::try_from(tier).ok());
+    let owner = table.take_text("owner", faults, text::line);
+    let environment = table.take_text("environment", faults, text::line);
+    let controls = read_controls(&mut table, faults);
+    let rto = read_rto(&mut table, faults);
+    let rpo = table.take("rpo");
+    let overheads = read_overheads(&mut table, rto, faults);
+    let deadline = read_deadline(&mut table, rto, faults);
+    let backup = read_backup(&mut table, context, faults);
+    let scratch = read_scratch(&mut table, context, faults);
+    let restore = read_restore(&mut table, faults);
+    let minimum = read_minimum(&mut table, faults);
+    let (checks, content_only) = read_checks(&mut table, faults);
+    let rpo = rpo.and_then(|item| {
+        let rpo = item.duration(faults)?;
+        if let Some(backup) = backup.as_ref().filter(|_| faults.len() == faults_before) {
+            must_be_dated(&item, backup, &checks, faults);
+        }
+        Some(rpo)
+    });
+    table.finish(faults);
+    Some(Service {
+        name: name.into(),
+        description,
+        tier,
+        owner,
+        environment,
+        controls,
+        rto,
+        rpo,
+        overheads,
+        deadline,
+        backup: backup?,
+        scratch,
+        restore,
+        checks,
+        content_only,
+        minimum,
+    })
+}
+
+fn read_controls(table: &mut Table<'_>, faults: &mut Faults) -> Vec<String> {
+    let what = "write controls = [\"A1.2\", \"A.8.13\"]";
+    let items = table.take_array("controls", faults, what).unwrap_or_default();
+    if let Some(item) = items.get(LIST_MAX) {
+        item.fault(faults, Complaint::new("there are more than 100 controls", "name fewer"));
+    }
+    items.iter().take(LIST_MAX).filter_map(|item| item.text(faults, text::line)).collect()
+}
+
+fn read_rto(table: &mut Table<'_>, faults: &mut Faults) -> Option<Duration> {
+    if table.has("overhead") && !table.has("rto") {
+        let problem = "there is an overhead, and no rto that it counts against";
+        faults.add(
+            table.place(),
+            table.path(),
+            Complaint::new(problem, "add an rto, or remove the overhead"),
+        );
+    }
+    table.take_duration("rto", faults)
+}
+
+fn read_overheads(
+    table: &mut Table<'_>,
+    rto: Option<Duration>,
+    faults: &mut Faults,
+) -> BTreeMap<String, Duration> {
+    let Some(item) = table.take("overhead") else { return BTreeMap::new() };
+    let Some(mut steps) = item.table(faults) else { return BTreeMap::new() };
+    let mut overheads = BTreeMap::new();
+    for (name, step) in steps.take_all().into_iter().take(LIST_MAX) {
+        if let Err(complaint) = text::name(name) {
+            step.fault(faults, complaint);
+        }
+        overheads.extend(step.duration(faults).map(|length| (name.to_owned(), length)));
+    }
+    let sum = overheads.values().fold(Duration::ZERO, |sum, length| sum.saturating_add(*length));
+    if let Some(rto) = rto.filter(|rto| sum >= *rto) {
+        let problem = format!(
+            "these take {}, which leaves nothing of the rto of {}",
+            duration::text(sum),
+            duration::text(rto)
+        );
+        item.fault(faults, Complaint::new(problem, "shorten them, or lengthen the rto"));
+    }
+    overheads
+}
+
+fn read_deadline(table: &mut Table<'_>, rto: Option<Duration>, faults: &mut Faults) -> Duration {
+    let default = rto.map_or(DEADLINE, |rto| rto.saturating_mul(4).max(DEADLINE_MIN));
+    let Some(item) = table.take("deadline") else { return default };
+    let Some(deadline) = item.duration(faults) else { return default };
+    if let Some(rto) = rto.filter(|rto| deadline <= *rto) {
+        let problem = format!(
+            "a drill that is stopped after {} can't miss an rto of {}",
+            duration::text(deadline),
+            duration::text(rto)
+        );
+        item.fault(
+            faults,
+            Complaint::new(problem, "write a deadline above the rto, or leave it out for four times the rto"),
+        );
+    }
+    deadline
+}
+
+fn read_backup(table: &mut Table<'_>, context: &Context<'_>, faults: &mut Faults) -> Option<Backup> {
+    if !table.has("backup") {
+        let remedy = format!("add a [{}.backup] table with a location", table.path());
+        table.missing("backup", &remedy, faults);
+    }
+    let backup = table.take_table("backup", faults)?;
+    backup::read(backup, context, faults)
+}
+
+fn read_scratch(table: &mut Table<'_>, context: &Context<'_>, faults: &mut Faults) -> Scratch {
+    let mut scratch = Scratch {
+        settings: Settings::Durable,
+        isolation: Isolation::Required,
+        postgres_bin: None,
+        directory: None,
+    };
+    let Some(mut table) = table.take_table("scratch", faults) else { return scratch };
+    table.take_text("kind", faults, |kind| match kind {
+        "server" => Err(Complaint::new("'server' is not there yet", "write 'cluster', or leave it out")),
+        _ => text::one_of(kind, &[("cluster", ())]),
+    });
+    let settings = [("durable", Settings::Durable), ("fast", Settings::Fast)];
+    if let Some(settings) = table.take_text("settings", faults, |word| text::one_of(word, &settings)) {
+        scratch.settings = settings;
+    }
+    let isolations =
+        [("required", Isolation::Required), ("best-effort", Isolation::BestEffort), ("off", Isolation::Off)];
+    if let Some(isolation) = table.take_text("isolation", faults, |word| text::one_of(word, &isolations)) {
+        scratch.isolation = isolation;
+    }
+    scratch.directory = table.take_text("directory", faults, |path| text::path(path, context.base));
+    if let Some(mut postgres) = table.take_table("postgres", faults) {
+        scratch.postgres_bin = postgres.take_text("bin", faults, |path| text::path(path, context.base));
+        postgres.finish(faults);
+    }
+    table.finish(faults);
+    scratch
+}
+
+fn read_restore(table: &mut Table<'_>, faults: &mut Faults) -> Restore {
+    let Some(mut table) = table.take_table("restore", faults) else { return Restore::default() };
+    table.take_text("engine", faults, |engine| match engine {
+        "pg_restore" => {
+            Err(Complaint::new("'pg_restore' is not there yet", "write 'native', or leave it out"))
+        }
+        _ => text::one_of(engine, &[("native", ())]),
+    });
+    let count = |n: Option<u64>| n.and_then(|n| usize::try_from(n).ok());
+    let restore = Restore {
+        jobs: count(table.take_number("jobs", faults, 1..=256)),
+        connections: count(table.take_number("connections", faults, 1..=256)),
+        part_bytes: table.take_text("part", faults, part_size),
+    };
+    table.finish(faults);
+    restore
+}
+
+fn part_size(text: &str) -> Result<u64, Complaint> {
+    let bytes = size::parse(text)?;
+    if !(1 << 16..=1 << 30).contains(&bytes) {
+        return Err(Complaint::new(
+            format!("'{}' is out of range", shortened(text)),
+            "write one from 64KiB to 1GiB",
+        ));
+    }
+    Ok(bytes)
+}
+
+fn read_minimum(table: &mut Table<'_>, faults: &mut Faults) -> Minimum {
+    let Some(mut table) = table.take_table("minimum", faults) else { return Minimum::default() };
+    let most = i64::MAX.unsigned_abs();
+    let minimum = Minimum {
+        tables: table.take_number("tables", faults, 1..=most),
+        rows: table.take_number("rows", faults, 1..=most),
+    };
+    table.finish(faults);
+    minimum
+}
+
+/// The checks, and whether the plan says that there are none on purpose.
+fn read_checks(table: &mut Table<'_>, faults: &mut Faults) -> (Vec<Check>, bool) {
+    let content_only = match table.take("checks") {
+        Some(item) if item.is_array() => {
+            item.fault(
+                faults,
+                Complaint::new("'checks' is no list", format!("name each [[{}.check]]", table.path())),
+            );
+            return (Vec::new(), true);
+        }
+        Some(item) => {
+            item.text(faults, |text| text::one_of(text, &[("content only", ())]));
+            true
+        }
+        None => false,
+    };
+    let what = format!("write [[{}.check]]", table.path());
+    let given = table.has("check");
+    let items = table.take_array("check", faults, &what).unwrap_or_default();
+    match (items.first(), content_only) {
+        (None, false) if !given => {
+            let remedy = format!("add a [[{}.check]], or write checks = \"content only\"", table.path());
+            faults.add(table.place(), table.path(), Complaint::new("it has no check", remedy));
+        }
+        (Some(item), true) => {
+            let remedy = "remove checks = \"content only\", or the checks";
+            item.fault(
+                faults,
+                Complaint::new("there is a check, and the service says 'content only'", remedy),
+            );
+        }
+        _ => {}
+    }
+    if let Some(item) = items.get(CHECKS_MAX) {
+        item.fault(faults, Complaint::new("there are more than 1,000 checks", "join some of them in SQL"));
+    }
+    let mut names = HashSet::new();
+    let checks =
+        items.iter().take(CHECKS_MAX).filter_map(|item| read_check(item, &mut names, faults)).collect();
+    (checks, content_only)
+}
+
+fn read_check(item: &Item<'_>, names: &mut HashSet<String>, faults: &mut Faults) -> Option<Check> {
+    let mut table = item.table(faults)?;
+    for (key, remedy) in
+        [("name", "give the check a name"), ("sql", "write one statement that gives one value")]
+    {
+        if !table.has(key) {
+            table.missing(key, remedy, faults);
+        }
+    }
+    let name = table.take_text("name", faults, |name| match text::line(name) {
+        Ok(name) if !names.insert(name.clone()) => {
+            Err(Complaint::new("another check of this service has the same name", "rename one"))
+        }
+        name => name,
+    });
+    let sql = table.take_text("sql", faults, text::sql);
+    let timeout = table.take_duration("timeout", faults).unwrap_or(CHECK_TIMEOUT);
+    let question = read_question(&mut table, faults);
+    table.finish(faults);
+    Some(Check { name: name?, sql: sql?, question: question?, timeout })
+}
+
+fn read_question(table: &mut Table<'_>, faults: &mut Faults) -> Option<Question> {
+    let complaint = match (table.has("expect"), table.has("newest")) {
+        (true, true) => Some("'expect' and 'newest' are two questions"),
+        (false, false) => Some("it asks nothing"),
+        _ => None,
+    };
+    if let Some(problem) = complaint {
+        let remedy = "write either expect = \"= 0\", or newest = \"1h\" for the age of a moment";
+        faults.add(table.place(), table.path(), Complaint::new(problem, remedy));
+    }
+    let expect = table.take_text("expect", faults, Expectation::parse).map(Question::Expect);
+    let newest = table.take_duration("newest", faults).map(Question::Newest);
+    expect.or(newest)
+}
+
+/// An age that nothing can ever tell can never meet an objective.
+fn must_be_dated(rpo: &Item<'_>, backup: &Backup, checks: &[Check], faults: &mut Faults) {
+    let fresh = checks.iter().any(|check| matches!(check.question, Question::Newest(_)));
+    if backup.pattern.has_time() || backup.dump_timezone.is_some() || fresh {
+        return;
+    }
+    let remedy = "put {time:…} into the pattern, give dump_timezone, or add a check with 'newest'";
+    rpo.fault(faults, Complaint::new("nothing tells how old the data is", remedy));
+}

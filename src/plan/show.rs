@@ -1,0 +1,162 @@
+//! A plan with its defaults filled in, as TOML that reads back to the same plan.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::plan::{Backup, Check, Plan, Question, Restore, Scratch, Service, duration, size};
+use crate::postgres::Isolation;
+use crate::store::Options;
+
+/// Renders a plan. Everything is in it that [`crate::plan::load`] made of the file, so that
+/// the text gives the same stores and services; what only guides the restore and was left
+/// open stays open.
+pub fn to_toml(plan: &Plan) -> String {
+    let mut text = String::new();
+    for (name, options) in &plan.stores {
+        store(&mut Section::begin(&mut text, &format!("[store.{name}]")), options);
+    }
+    for service in &plan.services {
+        one_service(&mut text, service);
+    }
+    text
+}
+
+/// The keys below one header.
+struct Section<'t> {
+    text: &'t mut String,
+}
+
+impl<'t> Section<'t> {
+    fn begin(text: &'t mut String, header: &str) -> Section<'t> {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(header);
+        text.push('\n');
+        Section { text }
+    }
+
+    fn raw(&mut self, key: &str, value: &str) {
+        self.text.push_str(key);
+        self.text.push_str(" = ");
+        self.text.push_str(value);
+        self.text.push('\n');
+    }
+
+    fn quoted(&mut self, key: &str, value: impl AsRef<str>) {
+        self.raw(key, &quote(value.as_ref()));
+    }
+
+    fn some(&mut self, key: &str, value: Option<impl AsRef<str>>) {
+        if let Some(value) = value {
+            self.quoted(key, value);
+        }
+    }
+
+    fn number(&mut self, key: &str, value: Option<impl ToString>) {
+        if let Some(value) = value {
+            self.raw(key, &value.to_string());
+        }
+    }
+
+    fn length(&mut self, key: &str, value: Option<Duration>) {
+        self.some(key, value.map(duration::text));
+    }
+
+    fn path(&mut self, key: &str, value: Option<&Path>) {
+        self.some(key, value.map(|path| path.display().to_string()));
+    }
+}
+
+fn quote(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn store(section: &mut Section<'_>, options: &Options) {
+    section.some("endpoint", options.endpoint.as_ref());
+    section.some("region", options.region.as_ref());
+    section.some("profile", options.profile.as_ref());
+    section.raw("anonymous", &options.anonymous.to_string());
+    section.raw("path_style", &options.path_style.to_string());
+    section.path("ca_file", options.ca_file.as_deref());
+    section.some("account_key_env", options.account_key_env.as_ref());
+    section.some("sas_env", options.sas_env.as_ref());
+    section.some("connection_string_env", options.connection_string_env.as_ref());
+}
+
+fn one_service(text: &mut String, service: &Service) {
+    let header = format!("service.{}", service.name);
+    let mut section = Section::begin(text, &format!("[{header}]"));
+    section.some("description", service.description.as_ref());
+    section.number("tier", service.tier);
+    section.some("owner", service.owner.as_ref());
+    section.some("environment", service.environment.as_ref());
+    let controls: Vec<String> = service.controls.iter().map(|control| quote(control)).collect();
+    section.raw("controls", &format!("[{}]", controls.join(", ")));
+    section.length("rto", service.rto);
+    section.length("rpo", service.rpo);
+    section.length("deadline", Some(service.deadline));
+    if service.content_only {
+        section.quoted("checks", "content only");
+    }
+    if !service.overheads.is_empty() {
+        let mut section = Section::begin(text, &format!("[{header}.overhead]"));
+        for (step, length) in &service.overheads {
+            section.length(step, Some(*length));
+        }
+    }
+    backup(&mut Section::begin(text, &format!("[{header}.backup]")), &service.backup);
+    scratch(&mut Section::begin(text, &format!("[{header}.scratch]")), &service.scratch);
+    restore(&mut Section::begin(text, &format!("[{header}.restore]")), &service.restore);
+    if service.minimum != Default::default() {
+        let mut section = Section::begin(text, &format!("[{header}.minimum]"));
+        section.number("tables", service.minimum.tables);
+        section.number("rows", service.minimum.rows);
+    }
+    for check in &service.checks {
+        one_check(&mut Section::begin(text, &format!("[[{header}.check]]")), check);
+    }
+}
+
+fn backup(section: &mut Section<'_>, backup: &Backup) {
+    section.quoted("location", backup.location.to_string());
+    section.some("store", backup.store_name.as_ref());
+    section.some("pattern", backup.pattern.text());
+    section.some("timezone", backup.pattern.timezone().and_then(|zone| zone.iana_name()));
+    section.quoted("select", backup.select.to_string());
+    section.length("every", backup.every);
+    section.length("grace", backup.every.map(|_| backup.grace));
+    section.length("written_within", Some(backup.written_within));
+    section.some("dump_timezone", backup.dump_timezone.as_ref().and_then(|zone| zone.iana_name()));
+    section.raw("accept_unanchored", &backup.accept_unanchored.to_string());
+}
+
+fn scratch(section: &mut Section<'_>, scratch: &Scratch) {
+    section.quoted("kind", "cluster");
+    section.quoted("settings", scratch.settings.as_str());
+    let isolation = match scratch.isolation {
+        Isolation::Required => "required",
+        Isolation::BestEffort => "best-effort",
+        Isolation::Off => "off",
+    };
+    section.quoted("isolation", isolation);
+    section.path("directory", scratch.directory.as_deref());
+    section.path("postgres.bin", scratch.postgres_bin.as_deref());
+}
+
+fn restore(section: &mut Section<'_>, restore: &Restore) {
+    section.quoted("engine", "native");
+    section.number("jobs", restore.jobs);
+    section.number("connections", restore.connections);
+    section.some("part", restore.part_bytes.map(size::text));
+}
+
+fn one_check(section: &mut Section<'_>, check: &Check) {
+    section.quoted("name", &check.name);
+    section.quoted("sql", &check.sql);
+    match &check.question {
+        Question::Expect(expectation) => section.quoted("expect", expectation.to_string()),
+        Question::Newest(age) => section.length("newest", Some(*age)),
+    }
+    section.length("timeout", Some(check.timeout));
+}

@@ -1,0 +1,268 @@
+//! What to know about one drill, below the table.
+
+use std::fmt::Write as _;
+
+use crate::clock::Phase;
+use crate::record::{
+    CheckOutcome, CheckRecord, ConsistencySource, Environment, Network, Record, Selection, TableState,
+};
+use crate::report::encode;
+use crate::report::layout::{labelled, paragraph};
+use crate::report::summary::{Reported, Style};
+use crate::verdict::Verdict;
+
+/// How many things of a kind are named; the rest are counted.
+const NAMED_MAX: usize = 10;
+/// Columns that a name may take.
+const NAME_COLUMNS: usize = 60;
+/// Columns that a location may take.
+const URI_COLUMNS: usize = 400;
+
+/// The paragraphs of one drill: why it is not a pass and what to do, then what was had.
+pub fn detail(drill: &Reported<'_>, style: Style) -> String {
+    let record = drill.record;
+    let verdict = drill.verdict();
+    let mut text = heading(record, verdict, style);
+    let mut say = |label: &str, words: &str| text.push_str(&labelled(label, words, style.columns));
+    for (label, words) in reasons(record).into_iter().chain(faults(record)) {
+        say(label, &words);
+    }
+    for (label, words) in warnings(record) {
+        say(label, &words);
+    }
+    if let Some(words) = record.selection.as_ref().and_then(|selection| backup(selection, record)) {
+        say("backup", &words);
+    }
+    if let Some(words) = proof(record) {
+        say("proven", &words);
+    }
+    if let Some(words) = time(record) {
+        say("time", &words);
+    }
+    if let Some(environment) = &record.environment {
+        say("scratch", &scratch(environment));
+    }
+    if let Some(left) = left_behind(record) {
+        say("left", &left);
+    }
+    match drill.evidence {
+        Some(path) => say("evidence", &encode::name(&path.to_string_lossy(), URI_COLUMNS)),
+        None => say("evidence", "none: it could not be written"),
+    }
+    text
+}
+
+fn heading(record: &Record, verdict: Verdict, style: Style) -> String {
+    let service = style.paint.bold(encode::name(&record.service.id, NAME_COLUMNS));
+    let mut heading = format!("{service}: {}\n", style.paint.verdict(verdict, verdict));
+    if !record.verdict.statement.is_empty() {
+        heading.push_str(&paragraph(&encode::sentence(&record.verdict.statement), style.columns));
+    }
+    heading
+}
+
+fn reasons(record: &Record) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    for reason in record.verdict.reasons.iter().take(NAMED_MAX) {
+        lines.push(("why", format!("{} [{}]", encode::sentence(&reason.detail), reason.code)));
+        if !reason.remedy.is_empty() {
+            lines.push(("what to do", encode::sentence(&reason.remedy)));
+        }
+    }
+    if let Some(more) = unnamed(record.verdict.reasons.len()) {
+        lines.push(("why", format!("{more} reasons are in the evidence")));
+    }
+    lines
+}
+
+fn warnings(record: &Record) -> Vec<(&'static str, String)> {
+    let mut lines: Vec<_> = record
+        .verdict
+        .warnings
+        .iter()
+        .take(NAMED_MAX)
+        .map(|warning| {
+            ("warning", format!("{} [{}]", encode::sentence(&warning.detail), warning.code.as_str()))
+        })
+        .collect();
+    if let Some(more) = unnamed(record.verdict.warnings.len()) {
+        lines.push(("warning", format!("{more} warnings are in the evidence")));
+    }
+    lines
+}
+
+/// The tables, checks and entries behind the reasons, by name.
+fn faults(record: &Record) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(fidelity) = &record.fidelity {
+        let states = [
+            (TableState::Different, "differ"),
+            (TableState::Missing, "missing"),
+            (TableState::NotComparable, "unproven"),
+        ];
+        for (state, label) in states {
+            let tables = fidelity.tables.iter().filter(|table| table.state == state);
+            let named = names(tables.map(|table| table.name.as_str()));
+            lines.extend(named.map(|names| (label, names)));
+        }
+    }
+    if let Some(restore) = &record.restore {
+        let failed = restore.failed.iter().map(|entry| match &entry.sqlstate {
+            Some(state) => format!("{} {} (SQLSTATE {state})", entry.kind, entry.name),
+            None => format!("{} {}", entry.kind, entry.name),
+        });
+        let failed: Vec<_> = failed.collect();
+        lines.extend(names(failed.iter().map(String::as_str)).map(|names| ("not made", names)));
+    }
+    if let Some(checks) = &record.checks {
+        let bad: Vec<_> = checks.items.iter().filter(|check| check.outcome != CheckOutcome::Pass).collect();
+        lines.extend(bad.iter().take(NAMED_MAX).map(|check| ("check", answer(check))));
+        lines.extend(unnamed(bad.len()).map(|more| ("check", format!("{more} are in the evidence"))));
+    }
+    lines
+}
+
+fn answer(check: &CheckRecord) -> String {
+    let mut line = format!("'{}'", encode::name(&check.name, NAME_COLUMNS));
+    // Writing into a String cannot fail.
+    let _ = write!(line, ": expected {}", encode::name(&check.expected, NAME_COLUMNS));
+    if let Some(observed) = &check.observed {
+        let _ = write!(line, ", got {}", encode::name(observed.as_str(), NAME_COLUMNS));
+    }
+    if let Some(error) = &check.error {
+        let _ = write!(line, ", but it could not be put: {}", encode::name(error, NAME_COLUMNS));
+    }
+    line
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let names: Vec<_> = names.map(|name| encode::name(name, NAME_COLUMNS)).collect();
+    let mut text = names.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if let Some(more) = unnamed(names.len()) {
+        text.push_str(&format!(" and {more}"));
+    }
+    (!names.is_empty()).then_some(text)
+}
+
+fn unnamed(all: usize) -> Option<String> {
+    let more = all.saturating_sub(NAMED_MAX);
+    (more > 0).then(|| format!("{} more", encode::count(more as u64)))
+}
+
+fn backup(selection: &Selection, record: &Record) -> Option<String> {
+    let selected = selection.selected.as_ref()?;
+    let mut text = encode::name(&selected.uri, URI_COLUMNS);
+    let _ = write!(text, " ({}", encode::bytes(selected.size_bytes));
+    if let Some(format) = record.artifact.as_ref().and_then(|artifact| artifact.format.as_deref()) {
+        let _ = write!(text, ", {}", encode::name(format, 40));
+    }
+    text.push(')');
+    if let Some(point) = &selection.consistency_point {
+        let source = match point.source {
+            ConsistencySource::Stamp => "by its stamp",
+            ConsistencySource::ObjectMetadata => "by its metadata",
+            ConsistencySource::NamePattern => "by its name",
+            ConsistencySource::ArchiveHeader => "by its header",
+            ConsistencySource::LastModified => "at the latest, by when it was stored",
+        };
+        let _ = write!(text, ", data as of {}, {source}", point.time);
+        if point.uncertainty_ms.get() > 0 {
+            let _ = write!(text, " ± {}", encode::duration(point.uncertainty_ms.duration()));
+        }
+    }
+    Some(text)
+}
+
+fn proof(record: &Record) -> Option<String> {
+    let fidelity = record.fidelity.as_ref()?;
+    let mut text = format!(
+        "{} of {} equal row for row ({} of {} by SHA-256 row hash)",
+        encode::count(fidelity.tables_equal),
+        encode::plural(fidelity.tables_expected, "table"),
+        encode::count(fidelity.coverage.compared_rows),
+        encode::plural(fidelity.coverage.total_rows, "row"),
+    );
+    if fidelity.tables_counted > 0 {
+        let _ = write!(text, ", {} by row count only", encode::count(fidelity.tables_counted));
+    }
+    for (compared, noun) in [(&fidelity.large_objects, "large object"), (&fidelity.sequences, "sequence")] {
+        if let Some(compared) = compared.as_ref().filter(|compared| compared.expected > 0) {
+            let all = encode::plural(compared.expected, noun);
+            let _ = write!(text, ", {} of {all}", encode::count(compared.equal));
+        }
+    }
+    match &record.checks {
+        Some(checks) if checks.planned > 0 => {
+            let all = encode::plural(checks.planned, "check");
+            let _ = write!(text, "; {} of {all} passed", encode::count(checks.passed));
+        }
+        Some(checks) if checks.content_only => text.push_str("; no checks, as the plan says"),
+        _ => {}
+    }
+    Some(text)
+}
+
+/// The phases in their order; those outside of the recovery time behind a semicolon.
+fn time(record: &Record) -> Option<String> {
+    let shown = |recovers: bool| {
+        let phases = record.phases.iter().filter(|phase| phase.name.0.recovers() == recovers);
+        let shown: Vec<_> = phases
+            .map(|phase| format!("{} {}", phase.name, encode::duration(phase.duration_ms.duration())))
+            .collect();
+        shown.join(", ")
+    };
+    if !record.phases.iter().any(|phase| phase.name.0 == Phase::Select) {
+        return None;
+    }
+    let mut text = shown(true);
+    if let Some(time) = &record.measurements.recovery_time {
+        let overheads = time.declared_overheads_ms.iter();
+        let declared = overheads.map(|(name, length)| {
+            format!("{} {}", encode::name(name, 20), encode::objective(length.duration()))
+        });
+        let declared: Vec<_> = declared.collect();
+        if !declared.is_empty() {
+            let _ = write!(text, ", and as the plan declares {}", declared.join(", "));
+        }
+    }
+    let apart = shown(false);
+    if !apart.is_empty() {
+        let _ = write!(text, "; apart from that {apart}");
+    }
+    Some(text)
+}
+
+fn scratch(environment: &Environment) -> String {
+    let mut text = format!("PostgreSQL {}", encode::name(&environment.postgres_version, 40));
+    text.push_str(match environment.sandbox.network {
+        Network::None => ", isolated: no network",
+        Network::Host => ", not isolated: the network of this machine",
+    });
+    if let Some(user) = &environment.sandbox.user {
+        let _ = write!(text, ", as user '{}'", encode::name(user, 40));
+    }
+    let relaxed: Vec<_> = environment
+        .settings_relaxed
+        .iter()
+        .map(|(name, value)| format!("{} = {}", encode::name(name, 40), encode::name(value, 40)))
+        .collect();
+    match relaxed.is_empty() {
+        true => text.push_str("; no setting relaxed"),
+        false => {
+            let _ = write!(text, "; relaxed: {}", relaxed.join(", "));
+        }
+    }
+    text
+}
+
+fn left_behind(record: &Record) -> Option<String> {
+    let cleanup = record.cleanup.as_ref()?;
+    if cleanup.scratch_removed && cleanup.removal_verified && cleanup.leaked.is_empty() {
+        return None;
+    }
+    let leaked = names(cleanup.leaked.iter().map(String::as_str));
+    Some(match leaked {
+        Some(leaked) => format!("{leaked}; 'firedrill sweep' removes it"),
+        None => "the scratch may still be there; 'firedrill sweep' removes it".into(),
+    })
+}

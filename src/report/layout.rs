@@ -1,0 +1,81 @@
+//! Text in columns: a label, then words that wrap below themselves.
+
+use crate::report::encode::width;
+
+/// Columns of the label in front of a paragraph.
+const LABEL_COLUMNS: usize = 11;
+/// What a screen or a log has at the least, and what reads well at the most.
+const COLUMNS: std::ops::RangeInclusive<usize> = 60..=120;
+
+/// A label and its paragraph, wrapped at `columns`, with everything after the first line
+/// below the paragraph's own beginning.
+///
+/// A word longer than a line, such as a path, stands on its own and is not broken, so that
+/// it can be copied.
+pub fn labelled(label: &str, text: &str, columns: usize) -> String {
+    let mut block = String::new();
+    for (index, line) in wrapped(text, columns.saturating_sub(LABEL_COLUMNS + 2)).iter().enumerate() {
+        let label = if index == 0 { label } else { "" };
+        block.push_str(&format!("  {label:<LABEL_COLUMNS$}{line}"));
+        block.push('\n');
+    }
+    block
+}
+
+/// A paragraph of its own, indented and wrapped at `columns`.
+pub fn paragraph(text: &str, columns: usize) -> String {
+    wrapped(text, columns.saturating_sub(2)).iter().map(|line| format!("  {line}\n")).collect()
+}
+
+/// The columns of the screen on stdout, if it is one.
+pub fn stdout_columns() -> Option<u16> {
+    comfy_table::Table::new().width()
+}
+
+/// A width that can be read, from that of the screen if there is one.
+pub fn readable(screen_columns: Option<u16>) -> usize {
+    screen_columns.map_or(80, usize::from).clamp(*COLUMNS.start(), *COLUMNS.end())
+}
+
+/// The lines of `text`, each at most `columns` wide unless a single word is wider.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+        } else if width(line) + 1 + width(word) <= columns {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_wrap_below_themselves_and_long_words_stay_whole() {
+        assert_eq!(labelled("why", "a short one", 80), "  why        a short one\n");
+        let path = "/a/rather/long/path/that/has/more/columns/than/the/screen.json";
+        let table = [
+            ("one two three four five six", "  x          one two three\n             four five six\n"),
+            ("", "  x          \n"),
+        ];
+        for (text, block) in table {
+            assert_eq!(labelled("x", text, 28), block, "{text:?}");
+        }
+        let block = labelled("evidence", &format!("in {path}"), 40);
+        assert!(block.lines().any(|line| line.trim() == path), "{block}");
+    }
+
+    #[test]
+    fn a_screen_is_never_too_narrow_or_too_wide_to_read() {
+        let widths = [None, Some(0), Some(72), Some(400)].map(readable);
+        assert_eq!(widths, [80, 60, 72, 120]);
+    }
+}
