@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use crate::evidence::error::{Error, Kind};
-
-/// The largest integer that every JSON reader keeps exact.
-const INTEGER_MAX: u64 = (1 << 53) - 1;
+use crate::record::INTEGER_MAX;
 
 /// Nesting below which every statement stays by far.
 const DEPTH_MAX: usize = 32;
@@ -92,8 +90,9 @@ mod tests {
         let table = [
             (r#"{ "b": 1, "a": [ true, null, -7 ] }"#, r#"{"a":[true,null,-7],"b":1}"#),
             (
-                r#"{"€":1,"\r":2,"דּ":3,"1":4,"😀":5,"":6,"ö":7}"#,
-                "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"ö\":7,\"€\":1,\"😀\":5,\"דּ\":3}",
+                // The order of RFC 8785, where a surrogate pair stands before U+FB33.
+                r#"{"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"\u0080":6,"\u00f6":7}"#,
+                "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}",
             ),
             (r#""\u0007\u001f\u007f/\"\\\t""#, "\"\\u0007\\u001f\u{7f}/\\\"\\\\\\t\""),
             ("9007199254740991", "9007199254740991"),

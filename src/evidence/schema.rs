@@ -4,10 +4,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::evidence::statement::Statement;
-use crate::record::SCHEMA_VERSION;
-
-/// The largest integer that every JSON reader keeps exact.
-const INTEGER_MAX: i64 = (1 << 53) - 1;
+use crate::record::{INTEGER_MAX, SCHEMA_VERSION};
 
 /// The schema of the statement that this firedrill writes: closed, so that an unknown field
 /// is an error, and without `null`, since what is unknown is absent.
@@ -61,7 +58,7 @@ fn without_null(map: &mut Map<String, Value>) {
 fn bounded(map: &mut Map<String, Value>) {
     if map.get("type").is_some_and(|it| it == "integer") {
         map.entry("maximum").or_insert_with(|| json!(INTEGER_MAX));
-        map.entry("minimum").or_insert_with(|| json!(-INTEGER_MAX));
+        map.entry("minimum").or_insert_with(|| json!(-(INTEGER_MAX as i64)));
         map.remove("format");
     }
 }

@@ -44,8 +44,8 @@ pub use selection::{
     Selected, Selection,
 };
 pub use value::{
-    Invalid, Millis, Moment, Observed, PhaseName, ReasonCode, RunId, SchemaVersion, Sha256, SignedMillis,
-    VerdictWord,
+    INTEGER_MAX, Invalid, Millis, Moment, Observed, PhaseName, ReasonCode, RunId, SchemaVersion, Sha256,
+    SignedMillis, VerdictWord,
 };
 
 /// The version of the predicate that this firedrill writes. Major: an older reader would

@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::verdict::{Code, Verdict};
 
 /// The largest integer that every JSON reader keeps exact, 2^53 - 1.
-const INTEGER_MAX: u64 = (1 << 53) - 1;
+pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 
 /// How long an observed value may be, in characters.
 const OBSERVED_CHARS_MAX: usize = 256;
