@@ -22,6 +22,7 @@ mod lz4;
 mod parser;
 mod partitions;
 mod pieces;
+mod raw_entry;
 mod rows;
 mod sniff;
 mod sql;
