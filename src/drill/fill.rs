@@ -27,8 +27,8 @@ pub fn listing(record: &mut Record, catalog: &Catalog, select: &Select) {
     let total: usize = catalog.rejected_counts.values().sum();
     record.clock.offset_vs_store_ms = catalog.clock_offset.map(|offset| SignedMillis::from(-offset));
     let cadence = record.objectives.expected_period_ms.zip(record.objectives.grace_ms);
-    let newest = catalog.backups.iter().rev().find_map(|backup| backup.point);
     let started_at = record.run.started_at;
+    let newest = newest_moment(catalog, started_at);
     record.selection = Some(crate::record::Selection {
         policy: match select {
             Select::Latest => Policy::Latest,
@@ -48,10 +48,17 @@ pub fn listing(record: &mut Record, catalog: &Catalog, select: &Select) {
         consistency_point: None,
         freshness: cadence
             .zip(newest)
-            .map(|((period, grace), newest)| Freshness::of(started_at, newest.at.into(), period, grace)),
+            .map(|((period, grace), newest)| Freshness::of(started_at, newest, period, grace)),
         rejected: rejected(catalog),
         rejected_total: total as u64,
     });
+}
+
+/// The latest moment that the newest backup may speak for, where names tell moments at all.
+fn newest_moment(catalog: &Catalog, started_at: Moment) -> Option<Moment> {
+    catalog.backups.iter().rev().find_map(|backup| backup.point)?;
+    let age = catalog.cadence(started_at.at()).age?;
+    started_at.at().checked_sub(age).ok().map(Moment::from)
 }
 
 fn rejected(catalog: &Catalog) -> Vec<Rejected> {
@@ -64,10 +71,10 @@ fn rejected_for(reason: RejectedFor) -> RejectedReason {
     match reason {
         RejectedFor::NameNotFinal => RejectedReason::NameNotFinal,
         RejectedFor::Empty => RejectedReason::Empty,
-        RejectedFor::AmbiguousTime => RejectedReason::NoConsistencyPoint,
-        RejectedFor::Unprintable | RejectedFor::Sidecar | RejectedFor::NoMatch => {
-            RejectedReason::NameNotMatched
-        }
+        RejectedFor::AmbiguousTime => RejectedReason::AmbiguousTime,
+        RejectedFor::Unprintable => RejectedReason::Unprintable,
+        RejectedFor::Sidecar => RejectedReason::Sidecar,
+        RejectedFor::NoMatch => RejectedReason::NoMatch,
     }
 }
 
@@ -285,11 +292,23 @@ pub fn content_age(record: &mut Record, reports: &[CheckReport]) {
 pub fn notices(record: &mut Record, warnings: &[catalog::select::Warning], events: &Events) {
     for warning in warnings {
         events.emit(EventKind::Warned { code: warning.code, text: warning.text.clone() });
-        let code = match warning.code {
-            "SIZE_DROPPED" => WarningCode::SizeUnusual,
-            "NEWER_BACKUP_UNFINISHED" => WarningCode::BackupsRejected,
-            _ => WarningCode::ConsistencyPointUncertain,
-        };
-        record.notices.push(WarningLine::new(code, warning.text.clone()));
+        // The test below holds that there is a code for each.
+        if let Some(code) = WarningCode::spelled(warning.code) {
+            record.notices.push(WarningLine::new(code, warning.text.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_warning_of_the_catalogue_has_a_published_code() {
+        let codes =
+            ["TIME_SOURCES_DISAGREE", "ORDERED_BY_LAST_WRITE", "NEWER_BACKUP_UNFINISHED", "SIZE_DROPPED"];
+        for code in codes {
+            assert!(WarningCode::spelled(code).is_some(), "{code}");
+        }
     }
 }

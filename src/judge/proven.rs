@@ -83,8 +83,9 @@ pub(in crate::judge) fn each_table_bears_its_state_out(record: &Record, findings
 
 fn bears_its_state_out(table: &TableRecord, compared_to: ComparedTo, findings: &mut Findings) {
     let name = &table.name;
-    let counted = table.rows.is_some() && table.rows == table.restored_rows && table.bytes.is_some();
-    let hashed = table.stream_hash.is_some()
+    let counted = table.rows.is_some() && table.rows == table.restored_rows;
+    let hashed = table.bytes.is_some()
+        && table.stream_hash.is_some()
         && table.stream_hash == table.restored_hash
         && table.columns_sha256.is_some();
     let stamped = match compared_to {

@@ -2,8 +2,7 @@
 
 use crate::judge::statement::words_of;
 use crate::record::{
-    Anchor, ComparedTo, ConsistencySource, Network, Policy, Record, RejectedReason, RpoJudgedBy, WarningCode,
-    WarningLine,
+    Anchor, ComparedTo, ConsistencySource, Network, Record, RpoJudgedBy, WarningCode, WarningLine,
 };
 
 /// How uncertain the consistency point may be before it is worth a word: one minute.
@@ -66,22 +65,6 @@ fn of_the_choice(record: &Record, found: &mut Vec<WarningLine>) {
                 format!("the moment of the data is known to within {}", words_of(point.uncertainty_ms.get()));
             warn(found, WarningCode::ConsistencyPointUncertain, detail);
         }
-    }
-    let unfinished = |reason: RejectedReason| {
-        matches!(
-            reason,
-            RejectedReason::NameNotFinal
-                | RejectedReason::Empty
-                | RejectedReason::TooYoung
-                | RejectedReason::Incomplete
-                | RejectedReason::Archived
-        )
-    };
-    let passed_over = selection.rejected.iter().filter(|rejected| unfinished(rejected.reason)).count();
-    if selection.policy == Policy::Latest && passed_over > 0 {
-        let detail =
-            format!("{passed_over} objects look like backups and were passed over; see selection.rejected");
-        warn(found, WarningCode::BackupsRejected, detail);
     }
 }
 

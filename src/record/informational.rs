@@ -37,6 +37,7 @@ pub const INFORMATIONAL: &[&str] = &[
     "selection.listing.objects",
     "selection.listing.pages",
     "selection.rejected",
+    "selection.rejected_total",
     "selection.selected.etag",
     "selection.selected.last_modified",
     "selection.selected.uri",

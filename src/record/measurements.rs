@@ -162,9 +162,10 @@ pub enum ComparedTime {
 pub struct RecoveryPoint {
     /// The moment from which ages are counted: when the drill began.
     pub reference_time: Moment,
-    /// From the consistency point of the restored backup to it.
+    /// From the consistency point of the restored backup to it: the oldest that the data can
+    /// be, which meets the objective.
     pub data_age_ms: SignedMillis,
-    /// How far off that may be, either way; the worse end meets the objective.
+    /// How much younger it may be.
     pub uncertainty_ms: Millis,
     /// From the moment the backup could be read to the reference time.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,7 +196,7 @@ pub struct RecoveryPoint {
 impl RecoveryPoint {
     /// The figures that follow from the drill's start, the moment that the data speaks for,
     /// the worst case over the catalogue with the number of backups behind it, and the
-    /// objectives. The worse end of every uncertainty counts.
+    /// objectives.
     pub fn of(
         started_at: Moment,
         point: &ConsistencyPoint,
@@ -203,7 +204,6 @@ impl RecoveryPoint {
         objectives: &Objectives,
     ) -> RecoveryPoint {
         let age = started_at.since(point.time);
-        let worst_age = age.get().saturating_add_unsigned(point.uncertainty_ms.get());
         let meets = |loss: i64| objectives.rpo_ms.map(|rpo| i128::from(loss) <= i128::from(rpo.get()));
         RecoveryPoint {
             reference_time: started_at,
@@ -218,7 +218,7 @@ impl RecoveryPoint {
                 RpoJudgedBy::Exposure => ComparedPoint::WorstCaseExposureMs,
             },
             objective_ms: objectives.rpo_ms,
-            met_now: meets(worst_age),
+            met_now: meets(age.get()),
             met_worst_case: worst_case.and_then(|(exposure, _)| Some(exposure <= objectives.rpo_ms?)),
         }
     }

@@ -54,6 +54,9 @@ pub use value::{
 /// - 1.0: the first.
 pub const SCHEMA_VERSION: SchemaVersion = SchemaVersion { major: 1, minor: 0, patch: 0 };
 
+/// Every version that was ever written: each has its golden file, and still reads.
+pub const SCHEMA_VERSIONS: &[SchemaVersion] = &[SCHEMA_VERSION];
+
 /// Everything known about one drill: the predicate of its evidence.
 ///
 /// A block that is absent was not reached. It can be judged and written at any moment.

@@ -17,7 +17,7 @@ pub const ROW_HASH: &str = "firedrill-copy-sha256-sum-v1";
 pub struct Fidelity {
     /// What the restored rows were compared with.
     pub compared_to: ComparedTo,
-    /// The name of the hash, [`ROW_HASH`].
+    /// The name of the hash.
     pub row_hash: String,
     /// Tables whose rows should have come back.
     pub tables_expected: u64,
@@ -35,7 +35,7 @@ pub struct Fidelity {
     pub tables_not_comparable: u64,
     /// Rows of the expected tables.
     pub rows_total: u64,
-    /// Their size as COPY text, without newlines.
+    /// Their size as COPY text, without newlines, where they are read as such.
     pub bytes_total: u64,
     /// How many of the rows were hashed and compared.
     pub coverage: Coverage,

@@ -126,6 +126,11 @@ macro_rules! warnings {
             pub fn as_str(self) -> &'static str {
                 match self { $(WarningCode::$name => $text,)* }
             }
+
+            /// The warning that `text` spells.
+            pub fn spelled(text: &str) -> Option<WarningCode> {
+                WarningCode::ALL.iter().copied().find(|code| code.as_str() == text)
+            }
         }
     };
 }
@@ -161,10 +166,14 @@ warnings! {
     ContentOnly = "CONTENT_ONLY";
     /// The moment that the data speaks for is known only roughly.
     ConsistencyPointUncertain = "CONSISTENCY_POINT_UNCERTAIN";
-    /// Objects that look like backups were passed over.
-    BackupsRejected = "BACKUPS_REJECTED";
-    /// The size of the backup is far from that of its neighbours.
-    SizeUnusual = "SIZE_UNUSUAL";
+    /// Several backups claim the same moment.
+    TimeSourcesDisagree = "TIME_SOURCES_DISAGREE";
+    /// No name tells a moment; backups were put in order by when they were last written.
+    OrderedByLastWrite = "ORDERED_BY_LAST_WRITE";
+    /// A newer backup was passed over as unfinished.
+    NewerBackupUnfinished = "NEWER_BACKUP_UNFINISHED";
+    /// The backup is less than half as large as those before it.
+    SizeDropped = "SIZE_DROPPED";
     /// Earlier drills were killed and left no evidence of their own.
     AbandonedRuns = "ABANDONED_RUNS";
     /// The scratch was not removed, or not seen to be.

@@ -30,7 +30,7 @@ pub struct Selection {
     /// the plan gives a cadence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freshness: Option<Freshness>,
-    /// Objects that were passed over; at most [`REJECTED_MAX`] of them.
+    /// Objects that were passed over; at most 100 of them.
     pub rejected: Vec<Rejected>,
     /// How many were passed over in all.
     pub rejected_total: u64,
@@ -87,11 +87,11 @@ pub struct Selected {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsistencyPoint {
-    /// The moment.
+    /// The earliest moment that its source allows: every age is reckoned from here.
     pub time: Moment,
     /// Who says so.
     pub source: ConsistencySource,
-    /// How far off it may be, either way.
+    /// How much later it may have been, such as a day for a name that holds only the date.
     pub uncertainty_ms: Millis,
 }
 
@@ -115,8 +115,8 @@ pub enum ConsistencySource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Freshness {
-    /// The consistency point of the newest backup, chosen or not.
-    pub newest_consistency_point: Moment,
+    /// The latest moment that the newest backup, chosen or not, may speak for.
+    pub newest_moment: Moment,
     /// How old that was when the drill began.
     pub age_ms: SignedMillis,
     /// How old it may be: the period and the grace.
@@ -131,7 +131,7 @@ impl Freshness {
         let age = started_at.since(newest);
         let limit = Millis::new(period.get().saturating_add(grace.get()));
         Freshness {
-            newest_consistency_point: newest,
+            newest_moment: newest,
             age_ms: age,
             limit_ms: limit,
             stale: i128::from(age.get()) > i128::from(limit.get()),
@@ -153,20 +153,16 @@ pub struct Rejected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RejectedReason {
-    /// Its name does not fit the plan's pattern.
-    NameNotMatched,
-    /// Its name says that it is still being written.
+    /// Its name is one of something still being written, or hidden.
     NameNotFinal,
-    /// It holds no bytes.
+    /// It has no bytes.
     Empty,
-    /// It was changed so recently that it may still be written.
-    TooYoung,
-    /// What completes it, such as a marker, is missing.
-    Incomplete,
-    /// It lies in a storage class that can't be read now.
-    Archived,
-    /// No moment can be read for it.
-    NoConsistencyPoint,
-    /// It is outside the window of the rule.
-    OutsideWindow,
+    /// Its name can be read as several moments.
+    AmbiguousTime,
+    /// Its name holds characters that can't be shown.
+    Unprintable,
+    /// It speaks about a backup and is none.
+    Sidecar,
+    /// Its name is not of the plan's pattern.
+    NoMatch,
 }
