@@ -1,4 +1,5 @@
 //! Listings, and what the catalogue makes of them.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly, too")]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! Plan files: what a good one means, and what is said about a bad one.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail loudly, too")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
