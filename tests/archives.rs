@@ -4,7 +4,7 @@ mod archive_support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use archive_support::{FIXTURES, Shape, all, joined, load, path, pieces};
+use archive_support::{Shape, joined, load, path, pieces};
 use firedrill::archive::{
     BlockWalker, Compression, CopyTarget, DataPosition, Entry, LocaleProvider, Piece, Survey, TableOfData,
     Toc, TocParser, survey,
@@ -12,6 +12,60 @@ use firedrill::archive::{
 use firedrill::digest::RowHash;
 
 const PART_BYTES: usize = 64 << 10;
+
+/// Every custom-format archive under `fixtures/archives`, by the major of pg_dump.
+const FIXTURES: &[(u32, &[&str])] =
+    &[(13, BASIC), (15, BASIC), (16, BASIC), (17, WITH_CODECS), (18, WITH_STATISTICS), (19, WITH_STATISTICS)];
+
+const BASIC: &[&str] = &[
+    "column-inserts",
+    "data-only",
+    "gzip",
+    "gzip-piped",
+    "inserts",
+    "none",
+    "none-piped",
+    "schema-only",
+    "via-root",
+];
+
+const WITH_CODECS: &[&str] = &[
+    "column-inserts",
+    "data-only",
+    "gzip",
+    "gzip-piped",
+    "inserts",
+    "lz4",
+    "lz4-piped",
+    "none",
+    "none-piped",
+    "schema-only",
+    "via-root",
+    "zstd",
+    "zstd-piped",
+];
+
+const WITH_STATISTICS: &[&str] = &[
+    "column-inserts",
+    "data-only",
+    "gzip",
+    "gzip-piped",
+    "inserts",
+    "lz4",
+    "lz4-piped",
+    "none",
+    "none-piped",
+    "schema-only",
+    "statistics",
+    "via-root",
+    "zstd",
+    "zstd-piped",
+];
+
+/// All fixtures, as (major, name).
+fn all() -> impl Iterator<Item = (u32, &'static str)> {
+    FIXTURES.iter().flat_map(|(major, names)| names.iter().map(|name| (*major, *name)))
+}
 
 fn surveyed(major: u32, name: &str) -> Survey {
     survey(&load(major, name), PART_BYTES).unwrap_or_else(|error| panic!("pg{major} {name}: {error}"))

@@ -56,6 +56,7 @@ async fn it_starts_on_every_server_and_is_gone_after_stop() {
             ("autovacuum", "off"),
             ("archive_mode", "off"),
             ("wal_level", "minimal"),
+            ("dynamic_shared_memory_type", "mmap"),
         ];
         for (name, value) in guards {
             let shown = session.rows(&format!("show {name}")).await.unwrap();
@@ -428,11 +429,10 @@ async fn connect_to(sockets: PathBuf) {
     config.connect(tokio_postgres::NoTls).await.map(|_| ()).unwrap();
 }
 
-async fn live_through_it(directory: &Path) {
+async fn live_through_it(parent: &Path) {
     assert!(!geteuid().is_root());
-    let parent = directory.join("own");
     for install in [own_install(), postgres::install(18)] {
-        let options = ClusterOptions { isolation: Isolation::Required, ..options(&parent) };
+        let options = ClusterOptions { isolation: Isolation::Required, ..options(parent) };
         let cluster = Cluster::start(&install, options).await.unwrap();
         assert_eq!(cluster.isolated(), IsolationHad::NetworkNamespace);
         assert_eq!(fs::metadata(cluster.directory()).unwrap().permissions().mode() & 0o777, 0o700);

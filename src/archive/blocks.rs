@@ -1,6 +1,6 @@
 //! The walker over the data blocks behind the table of contents.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use bytes::Bytes;
 
@@ -67,6 +67,9 @@ pub struct BlockWalker {
     /// Where in the archive the next byte lies.
     at: u64,
     expected: VecDeque<Expected>,
+    /// The large objects announced and not seen yet. Nothing else vouches for an OID in the
+    /// data: a codec's checksum does not cover it.
+    large_objects: HashSet<u32>,
     blocks: u64,
     state: State,
     /// The first bytes of a header that a part ended in.
@@ -114,6 +117,7 @@ impl BlockWalker {
             at: toc.bytes,
             state: if expected.is_empty() { State::Done } else { State::Block },
             expected,
+            large_objects: toc.large_objects.clone(),
             blocks: 0,
             header: Vec::new(),
             joined: Vec::new(),
@@ -213,7 +217,14 @@ impl BlockWalker {
 
     fn large_object(&mut self, int: i64, out: &mut Vec<Piece>) -> Result<(), Error> {
         match oid(int) {
-            Some(0) => self.block_end(out),
+            Some(0) => {
+                self.block_end(out);
+                self.check_all_large_objects_seen()?;
+            }
+            Some(oid) if !self.large_objects.remove(&oid) => {
+                let what = format!("the large object {oid} was not announced, or stands twice");
+                return Err(Error::corrupt(what, self.at));
+            }
             Some(oid) => {
                 out.push(Piece::LargeObject { oid });
                 self.state = State::Chunk { of_large_object: true };
@@ -221,6 +232,15 @@ impl BlockWalker {
             None => return Err(self.corrupt("the OID of a large object")),
         }
         Ok(())
+    }
+
+    /// Behind the last block of large objects, none may be missing.
+    fn check_all_large_objects_seen(&self) -> Result<(), Error> {
+        let missing = self.large_objects.len();
+        if missing == 0 || self.expected.iter().any(|expected| expected.large_objects) {
+            return Ok(());
+        }
+        Err(Error::corrupt(format!("{missing} large objects are announced and were not seen"), self.at))
     }
 
     fn chunk(&mut self, length: i64, of_large_object: bool, out: &mut Vec<Piece>) -> Result<(), Error> {

@@ -235,3 +235,157 @@ fn lz4_step<R: BufRead>(
         Err(_) => Err(damaged(Compression::Lz4, frame.bytes)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::archive::error::Error;
+
+    const CODECS: [Compression; 4] =
+        [Compression::None, Compression::Gzip, Compression::Lz4, Compression::Zstd];
+
+    fn text() -> Vec<u8> {
+        (0..30_000).flat_map(|row| format!("{row}\tvalue {}\n", row * 7919 % 1000).into_bytes()).collect()
+    }
+
+    fn encoded(compression: Compression, text: &[u8]) -> Vec<u8> {
+        match compression {
+            Compression::None => text.to_vec(),
+            Compression::Gzip => {
+                let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+                encoder.write_all(text).unwrap();
+                encoder.finish().unwrap()
+            }
+            Compression::Lz4 => {
+                let info = lz4_flex::frame::FrameInfo::new()
+                    .block_mode(lz4_flex::frame::BlockMode::Linked)
+                    .block_size(lz4_flex::frame::BlockSize::Max64KB);
+                let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+                encoder.write_all(text).unwrap();
+                encoder.finish().unwrap()
+            }
+            Compression::Zstd => zstd::encode_all(text, 3).unwrap(),
+        }
+    }
+
+    fn decoded(compression: Compression, stream: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut text = Vec::new();
+        decode(compression, stream)?.read_to_end(&mut text).map_err(Error::from_io)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn every_codec_gives_back_what_went_in() {
+        for text in [Vec::new(), b"x".to_vec(), text()] {
+            for compression in CODECS {
+                assert_eq!(
+                    decoded(compression, &encoded(compression, &text)).unwrap(),
+                    text,
+                    "{compression}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn input_that_comes_byte_by_byte_makes_no_difference() {
+        for compression in CODECS {
+            let stream = encoded(compression, &text());
+            let source = io::BufReader::with_capacity(1, &stream[..]);
+            let mut out = Vec::new();
+            decode(compression, source).unwrap().read_to_end(&mut out).unwrap();
+            assert_eq!(out, text(), "{compression}");
+        }
+    }
+
+    #[test]
+    fn a_stream_cut_anywhere_is_cut_short() {
+        let text = &text()[..200_000];
+        for compression in [Compression::Gzip, Compression::Lz4, Compression::Zstd] {
+            let stream = encoded(compression, text);
+            let ends = (0..stream.len()).step_by(997).chain(0..30).chain(stream.len() - 30..stream.len());
+            for end in ends {
+                let error = decoded(compression, &stream[..end]).expect_err("a cut stream");
+                assert!(matches!(error, Error::Truncated { .. }), "{compression} cut to {end}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_may_follow_the_end_of_a_stream() {
+        for compression in [Compression::Gzip, Compression::Lz4, Compression::Zstd] {
+            let stream = encoded(compression, b"rows\n");
+            for behind in [&b"\0"[..], &stream] {
+                let longer = [&stream[..], behind].concat();
+                let error = decoded(compression, &longer).expect_err("a longer stream");
+                assert!(matches!(error, Error::Corrupt { .. }), "{compression}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_is_caught_where_there_is_a_checksum() {
+        let stream = encoded(Compression::Gzip, &text()[..5000]);
+        for at in 0..stream.len() {
+            let mut damaged = stream.clone();
+            damaged[at] ^= 0x10;
+            let result = decoded(Compression::Gzip, &damaged);
+            assert!(result.is_err() || result.unwrap() == text()[..5000], "{at}");
+        }
+    }
+
+    #[test]
+    fn an_empty_lz4_block_is_not_the_end() {
+        let stream = encoded(Compression::Lz4, b"rows\n");
+        let mut longer = stream[..7].to_vec();
+        longer.extend([1, 0, 0, 0, 0]);
+        longer.extend(&stream[7..]);
+        assert_eq!(decoded(Compression::Lz4, &longer).unwrap(), b"rows\n");
+        let error = decoded(Compression::Lz4, &longer[..12]).expect_err("cut behind the empty block");
+        assert!(matches!(error, Error::Truncated { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_stream_may_unfold_so_far_and_no_further() {
+        let limits = Limits { free_bytes: 1 << 16, ratio_max: 100 };
+        for compression in [Compression::Gzip, Compression::Lz4, Compression::Zstd] {
+            let stream = encoded(compression, &vec![b'x'; 4 << 20]);
+            assert_eq!(decoded(compression, &stream).unwrap().len(), 4 << 20);
+            let mut reader = decode_within(compression, &stream[..], limits).unwrap();
+            let error = io::copy(&mut reader, &mut io::sink()).map_err(Error::from_io).expect_err("a bomb");
+            assert!(matches!(error, Error::Limit { .. }), "{compression}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_longest_window_of_pg_dump_is_granted_and_no_longer_one() {
+        for (window_log, granted) in [(27, true), (28, false)] {
+            let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.window_log(window_log).unwrap();
+            encoder.write_all(b"rows\n").unwrap();
+            let result = decoded(Compression::Zstd, &encoder.finish().unwrap());
+            assert_eq!(result.is_ok(), granted, "{window_log}");
+            assert!(granted || matches!(result, Err(Error::Limit { .. })));
+        }
+    }
+
+    #[test]
+    fn a_failing_source_is_not_taken_for_a_damaged_archive() {
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
+        for compression in CODECS {
+            let stream = encoded(compression, &text());
+            let source = io::BufReader::new((&stream[..stream.len() / 2]).chain(Failing));
+            let mut reader = decode(compression, source).unwrap();
+            let error =
+                io::copy(&mut reader, &mut io::sink()).map_err(Error::from_io).expect_err("a failure");
+            assert!(matches!(error, Error::Source(_)), "{compression}: {error}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! One line of a table of contents.
 
 use crate::archive::sql::Scanner;
+use crate::archive::wire::number;
 
 /// The part of a restore that an entry belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,6 +93,25 @@ impl Entry {
         let name = scanner.qualified_name().ok()?;
         scanner.end().ok()?;
         Some(name)
+    }
+
+    /// Schema and name as they stand, parted by a dot: for people, never for SQL.
+    pub fn qualified_name(&self) -> String {
+        match self.namespace.as_deref().filter(|namespace| !namespace.is_empty()) {
+            Some(namespace) => format!("{namespace}.{}", self.tag),
+            None => self.tag.clone(),
+        }
+    }
+
+    /// The OIDs of the large objects that it announces: one for a `BLOB` entry (archives before
+    /// 1.16), a list for a `BLOB METADATA` entry, none for any other. None if the list is no
+    /// list of OIDs.
+    pub fn announced_large_objects(&self) -> Option<Vec<u32>> {
+        match self.kind.as_str() {
+            "BLOB" => Some(vec![self.oid]),
+            "BLOB METADATA" => self.definition.lines().map(|line| number(line.as_bytes())).collect(),
+            _ => Some(Vec::new()),
+        }
     }
 
     /// How messages call it: kind and name, control characters escaped.

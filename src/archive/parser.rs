@@ -354,6 +354,7 @@ fn meaning(header: RawHeader, raw: Vec<RawEntry>, bytes: u64) -> Result<Toc, Err
         entries.push(entry.decode(&encoding)?);
     }
     check_search_path(&entries)?;
+    let large_objects = large_objects(&entries, bytes)?;
     let std_strings = std_strings(&entries)?;
     let header = Header {
         version: header.version,
@@ -367,7 +368,7 @@ fn meaning(header: RawHeader, raw: Vec<RawEntry>, bytes: u64) -> Result<Toc, Err
         server_version: encoding.decode(header.server_version)?,
         dump_version: encoding.decode(header.dump_version)?,
     };
-    Ok(Toc { header, entries, bytes, encoding, std_strings, by_id, first_needed })
+    Ok(Toc { header, entries, bytes, encoding, std_strings, by_id, first_needed, large_objects })
 }
 
 fn encoding(raw: &[RawEntry]) -> Result<Encoding, Error> {
@@ -386,6 +387,22 @@ fn std_strings(entries: &[Entry]) -> Result<bool, Error> {
         Ok("off") => Ok(false),
         _ => Err(unexpected("STDSTRINGS")),
     }
+}
+
+/// Every large object that an entry announces.
+fn large_objects(entries: &[Entry], bytes: u64) -> Result<HashSet<u32>, Error> {
+    let mut oids = HashSet::new();
+    for entry in entries {
+        let announced = entry.announced_large_objects();
+        let announced =
+            announced.ok_or_else(|| Error::corrupt(format!("the list of {}", entry.label()), bytes))?;
+        for oid in announced {
+            if oid == 0 || !oids.insert(oid) {
+                return Err(Error::corrupt(format!("the large object {oid} is announced twice"), bytes));
+            }
+        }
+    }
+    Ok(oids)
 }
 
 fn check_search_path(entries: &[Entry]) -> Result<(), Error> {

@@ -139,3 +139,80 @@ impl<R: Read> RowReader<R> {
 pub(super) fn rows_of(piece: &[u8]) -> u64 {
     memchr_iter(b'\n', piece).count() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pieces(stream: &[u8], piece_bytes: usize) -> Result<Vec<Bytes>, Error> {
+        let mut reader = RowReader::new(stream, piece_bytes);
+        let mut pieces = Vec::new();
+        while let Some(piece) = reader.next_piece()? {
+            pieces.push(piece);
+        }
+        Ok(pieces)
+    }
+
+    #[test]
+    fn pieces_are_whole_rows_whatever_their_size() {
+        let rows = b"1\tone\n2\ttwo\\.\n\n3\t\\N\n\\\\.\n";
+        let stream = [&rows[..], b"\\.\n\n\n"].concat();
+        for piece_bytes in 1..40 {
+            let pieces = pieces(&stream, piece_bytes).unwrap();
+            assert_eq!(pieces.concat(), rows, "{piece_bytes}");
+            assert!(pieces.iter().all(|piece| piece.ends_with(b"\n")), "{piece_bytes}");
+            assert_eq!(pieces.iter().map(|piece| rows_of(piece)).sum::<u64>(), 5);
+        }
+    }
+
+    #[test]
+    fn an_empty_table_has_no_piece() {
+        for piece_bytes in [1, 2, 3, 100] {
+            assert!(pieces(b"\\.\n\n\n", piece_bytes).unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn rows_without_columns_are_empty_lines() {
+        for piece_bytes in [1, 2, 3, 100] {
+            assert_eq!(pieces(b"\n\n\n\\.\n\n\n", piece_bytes).unwrap().concat(), b"\n\n\n");
+        }
+    }
+
+    #[test]
+    fn a_row_longer_than_a_piece_makes_the_piece_longer_up_to_a_bound() {
+        let stream = [&[b'x'; 5000][..], b"\n\\.\n\n\n"].concat();
+        let pieces = pieces(&stream, 16).unwrap();
+        assert_eq!(pieces.len(), 1);
+        let mut reader = RowReader::new(&stream[..], 16).with_row_bytes_max(4096);
+        assert!(matches!(reader.next_piece(), Err(Error::Limit { limit: 4096, .. })));
+    }
+
+    #[test]
+    fn after_its_end_a_reader_stays_at_its_end() {
+        let mut reader = RowReader::new(&b"1\n\\.\n\n\n"[..], 100);
+        assert!(reader.next_piece().unwrap().is_some());
+        assert!(reader.next_piece().unwrap().is_none());
+        assert!(reader.next_piece().unwrap().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_join_to_the_rows_or_there_is_an_error(
+            stream in "([a\\\\.\n]{0,60})(\\\\\\.\n\n\n)?",
+            piece_bytes in 1_usize..70,
+        ) {
+            let end = if stream.starts_with("\\.\n") { Some(0) } else { stream.find("\n\\.\n").map(|at| at + 1) };
+            let expected = end.filter(|end| {
+                let tail = &stream[end + 3..];
+                tail.len() >= 2 && tail.bytes().all(|byte| byte == b'\n')
+            });
+            match (expected, pieces(stream.as_bytes(), piece_bytes)) {
+                (Some(end), Ok(pieces)) => prop_assert_eq!(pieces.concat(), &stream.as_bytes()[..end]),
+                (None, Err(_)) => {}
+                (expected, found) => prop_assert!(false, "{:?} {:?} {:?}", stream, expected, found),
+            }
+        }
+    }
+}

@@ -1,10 +1,10 @@
 //! The table of contents, whole.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::archive::database::{DatabaseProperties, DatabaseSettings};
 use crate::archive::encoding::Encoding;
-use crate::archive::entry::Entry;
+use crate::archive::entry::{DataPosition, Entry};
 use crate::archive::error::Error;
 use crate::archive::header::Header;
 use crate::archive::partitions::Partitions;
@@ -27,6 +27,8 @@ pub struct Toc {
     pub(super) by_id: HashMap<u32, usize>,
     /// The first dependency of each entry with data, whether it is in the archive or not.
     pub(super) first_needed: HashMap<u32, u32>,
+    /// The OIDs of all large objects that entries announce.
+    pub(super) large_objects: HashSet<u32>,
 }
 
 /// What the rows of a `TABLE DATA` entry belong to.
@@ -84,6 +86,22 @@ impl Toc {
     /// Which table is a partition of which.
     pub fn partitions(&self) -> Partitions {
         Partitions::new(&self.entries)
+    }
+
+    /// The stored size of each data block whose place is known, in an archive of
+    /// `archive_bytes`: it ends where the next one begins.
+    pub fn stored_bytes(&self, archive_bytes: u64) -> HashMap<u32, u64> {
+        let mut places: Vec<(u64, u32)> = self
+            .entries
+            .iter()
+            .filter_map(|entry| match entry.position {
+                DataPosition::At(offset) => Some((offset, entry.id)),
+                DataPosition::NoData | DataPosition::Unknown => None,
+            })
+            .collect();
+        places.sort_unstable();
+        let ends = places.iter().skip(1).map(|(offset, _)| *offset).chain([archive_bytes]);
+        places.iter().zip(ends).map(|((offset, id), end)| (*id, end.saturating_sub(*offset))).collect()
     }
 
     /// How the dumped database was created, from its DATABASE entry; None if there is none.

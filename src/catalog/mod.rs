@@ -25,7 +25,7 @@ use crate::plan;
 use crate::store::{Listing, Object};
 
 /// How many objects are listed of those rejected for the same reason; all are counted.
-pub const REJECTED_MAX: usize = 50;
+pub const REJECTED_MAX: usize = 100;
 
 /// All backups under a location, and what else lies there.
 #[derive(Clone, Debug)]

@@ -112,26 +112,22 @@ impl Child {
     }
 
     /// Ends it by its own signal, and by SIGKILL to its group when it does not obey. Whether it
-    /// is gone.
+    /// is gone; what it has started itself may still be on its way out.
     pub fn end(&self) -> bool {
-        self.signal(self.end_with);
+        self.signal(|pid| kill(pid, self.end_with));
         if self.gone_within(PATIENCE) {
             return true;
         }
-        self.signal(Signal::SIGKILL);
+        self.signal(|pid| killpg(pid, Signal::SIGKILL));
         self.gone_within(PATIENCE)
     }
 
-    fn signal(&self, signal: Signal) {
+    fn signal(&self, send: impl Fn(Pid) -> nix::Result<()>) {
         let status = self.exit.lock();
-        if status.is_some() {
-            return;
+        if status.is_none() {
+            // It can only fail because the process is on its way out.
+            _ = send(self.pid);
         }
-        // It can only fail because the process is on its way out.
-        _ = match signal {
-            Signal::SIGKILL => killpg(self.pid, signal),
-            gentler => kill(self.pid, gentler),
-        };
     }
 
     fn gone_within(&self, patience: Duration) -> bool {

@@ -52,6 +52,7 @@ struct ServerSays {
     column: Option<String>,
     constraint: Option<String>,
     line: Option<u64>,
+    missing_role: Option<String>,
 }
 
 impl Error {
@@ -95,6 +96,7 @@ impl Error {
             column: name(said.column()).or(copy_column),
             constraint: name(said.constraint()),
             line,
+            missing_role: missing_role(sqlstate, said.message()),
         };
         let text = redact::message(sqlstate, said.routine(), said.message());
         let mut error = Error::new(kind_of(sqlstate), format!("{tried}: {text}"));
@@ -142,6 +144,12 @@ impl Error {
         self.server.as_ref().and_then(|server| server.line)
     }
 
+    /// The role that the statement names and the server does not know. It comes from the
+    /// archive, and is shown nowhere.
+    pub fn missing_role(&self) -> Option<&str> {
+        self.server.as_ref().and_then(|server| server.missing_role.as_deref())
+    }
+
     /// As a drill that halts with it says it. A refused statement is put on the archive
     /// ([`Code::RestoreErrors`]); who runs other statements than the archive's maps
     /// [`Kind::Statement`] and [`Kind::Cancelled`] before.
@@ -158,6 +166,13 @@ impl Error {
         };
         Reason::new(code, self.to_string(), self.remedy.clone())
     }
+}
+
+/// The name in `role "x" does not exist`, which the server writes with its quotes as they are.
+fn missing_role(sqlstate: &str, message: &str) -> Option<String> {
+    let undefined_object = sqlstate == "42704";
+    let role = message.strip_prefix("role \"")?.strip_suffix("\" does not exist")?;
+    (undefined_object && !role.is_empty()).then(|| role.to_owned())
 }
 
 fn is_io(error: &tokio_postgres::Error) -> bool {

@@ -1,5 +1,8 @@
 //! What may still run or lie in a cluster's directory when nobody owns it any more.
 
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,9 +13,9 @@ use crate::postgres::directory;
 use crate::postgres::error::{Error, Kind};
 use crate::postgres::places::{Places, data_in};
 
-/// How long processes may take to end: first as asked, then as told.
-const ASKED: Duration = Duration::from_secs(3);
-const TOLD: Duration = Duration::from_secs(3);
+/// How long processes may take to end by themselves, and then when they are killed.
+const ASKED: Duration = Duration::from_secs(2);
+const KILLED: Duration = Duration::from_secs(4);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// Ends the processes and removes the directories of a cluster whose owner is dead, and sees them
@@ -54,8 +57,9 @@ pub(in crate::postgres) fn clear(places: &Places) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends what runs in a cluster's data directory. The postmaster is asked first, because it takes
-/// its own processes and shared memory along. Whether all are gone.
+/// Ends what runs in a cluster's data directory. A postmaster is asked, and takes its own processes
+/// and shared memory along; a program of initdb ends by itself now that nobody feeds it, and would
+/// leave shared memory behind if it were killed. Whether all are gone.
 fn end_processes(directory: &Path) -> bool {
     let started = Instant::now();
     let mut asked = false;
@@ -65,17 +69,28 @@ fn end_processes(directory: &Path) -> bool {
             return true;
         }
         let waited = started.elapsed();
-        if waited > ASKED.saturating_add(TOLD) {
+        if waited > ASKED.saturating_add(KILLED) {
             return false;
         }
         if waited > ASKED {
             found.iter().for_each(|&pid| _ = kill(pid, Signal::SIGKILL));
         } else if !asked {
-            found.iter().for_each(|&pid| _ = kill(pid, Signal::SIGQUIT));
-            asked = true;
+            let postmaster = postmaster_of(directory).filter(|pid| found.contains(pid));
+            asked = postmaster.is_some_and(|pid| kill(pid, Signal::SIGQUIT).is_ok());
         }
         std::thread::sleep(LOOK_AGAIN);
     }
+}
+
+/// Who the pid file names. A program of initdb writes its id there with a minus.
+fn postmaster_of(cluster: &Path) -> Option<Pid> {
+    // What ran in the server may have put anything in its place: nothing is waited for.
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW;
+    let path = data_in(cluster).join("postmaster.pid");
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+    let mut text = String::new();
+    file.take(64).read_to_string(&mut text).ok()?;
+    text.lines().next()?.parse::<i32>().ok().filter(|&pid| pid > 1).map(Pid::from_raw)
 }
 
 /// Processes that work in the cluster's data directory, as the postmaster, its children and what
@@ -121,13 +136,9 @@ fn serves(process: &Path, cluster: &Path) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn processes_of(cluster: &Path) -> Vec<Pid> {
     let data = data_in(cluster);
-    let Ok(file) = std::fs::read_to_string(data.join("postmaster.pid")) else { return Vec::new() };
-    let Some(pid) = file.lines().next().and_then(|line| line.parse::<i32>().ok()).filter(|&pid| pid > 1)
-    else {
-        return Vec::new();
-    };
+    let Some(pid) = postmaster_of(cluster) else { return Vec::new() };
     let command = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output();
     let named =
         command.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains(&*data.to_string_lossy()));
-    if named { vec![Pid::from_raw(pid)] } else { Vec::new() }
+    if named { vec![pid] } else { Vec::new() }
 }

@@ -25,6 +25,8 @@ const GUARDS: &[(u32, &str, &str)] = &[
     (17, "event_triggers", "off"),
     // A killed process is the end of it: going on after a crash could lose rows unseen.
     (0, "restart_after_crash", "off"),
+    // In the data directory rather than in /dev/shm, where a kill would leave it.
+    (0, "dynamic_shared_memory_type", "mmap"),
     // A statement whose session was dropped is not finished for nobody.
     (14, "client_connection_check_interval", "1000"),
     // Rows stay out of the log; what we read there is the server's own.

@@ -1,1 +1,51 @@
 //! The proof: the rows that came back are the rows that the backup held.
+//!
+//! Everything here reads; the sessions are read-only, and a question that could not be put
+//! is told apart from an answer that is wrong.
+
+mod checks;
+mod error;
+mod large_objects;
+mod objects;
+mod reading;
+mod rows;
+mod sequences;
+
+pub use checks::{Answer, Answered, CheckReport, put};
+pub use error::Error;
+pub use objects::{Objects, look};
+pub use rows::{Comparison, State, compare};
+
+use crate::archive::Toc;
+use crate::digest::RowHash;
+use crate::restore::{Restored, Scratch};
+
+/// How many of a class there were, and how many came back alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alike {
+    /// In the archive.
+    pub expected: u64,
+    /// Looked at in the restored database.
+    pub compared: u64,
+    /// Alike.
+    pub equal: u64,
+}
+
+/// Compares the large objects, by number and by the hash of all.
+///
+/// # Errors
+/// The scratch would not be read.
+pub async fn compare_large_objects(restored: &Restored, scratch: &Scratch) -> Result<Alike, Error> {
+    let expected: RowHash = restored.large_objects;
+    let back = large_objects::read_back(&reading::open(scratch).await?).await?;
+    let equal = if back == expected { expected.rows() } else { 0 };
+    Ok(Alike { expected: expected.rows(), compared: back.rows(), equal })
+}
+
+/// Compares each sequence with the value that the archive sets it to.
+///
+/// # Errors
+/// The scratch would not be read.
+pub async fn compare_sequences(toc: &Toc, scratch: &Scratch) -> Result<Alike, Error> {
+    sequences::compare(toc, &reading::open(scratch).await?).await
+}

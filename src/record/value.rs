@@ -147,6 +147,12 @@ impl RunId {
     }
 }
 
+impl From<Uuid> for RunId {
+    fn from(id: Uuid) -> RunId {
+        RunId(id)
+    }
+}
+
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -1,1 +1,352 @@
 //! The restore: an archive streamed into a scratch database.
+//!
+//! ```text
+//! open:     ranged reads → table of contents
+//! restore:  before (schemas, types, tables) → rows as they stream in, indexes and
+//!           constraints beside them as soon as their tables are complete → grants → refreshes
+//! ```
+//!
+//! The object is read once, from its first byte to its last, so that its digest covers what
+//! was restored. Nothing is staged on disk.
+
+mod before;
+mod board;
+mod chunks;
+mod connection;
+mod entry;
+mod error;
+mod large_objects;
+mod load;
+mod policy;
+mod roles;
+mod schedule;
+mod scratch;
+mod shape;
+mod spans;
+mod stream;
+mod ways;
+mod zone;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+
+pub use error::{Error, Failure};
+pub use large_objects::Sum as LargeObjectSum;
+pub use policy::Exclusion;
+pub use scratch::{DATABASE, Scratch};
+pub use shape::{RowShape, RowsSeen};
+pub use spans::{Kind as SpanKind, Spans};
+pub use stream::{Opened, Read};
+pub use zone::ZoneSamples;
+
+use crate::archive::{CopyTarget, Entry, Kind, Toc, TocParser, sniff};
+use crate::clock::Stopwatch;
+use crate::digest::Hasher;
+use crate::event::{EventKind, Events};
+use crate::restore::before::Before;
+use crate::restore::board::{Board, Outcome};
+use crate::restore::connection::Connection;
+use crate::restore::load::Loaded;
+use crate::restore::policy::{Disposition, Rows};
+use crate::restore::roles::Roles;
+use crate::restore::schedule::Schedule;
+use crate::restore::stream::Reader;
+use crate::store::Download;
+
+/// Everything that came of a restore.
+#[derive(Debug)]
+pub struct Restored {
+    /// What was read of the stored object.
+    pub read: Read,
+    /// Entries of the table of contents.
+    pub entries: usize,
+    /// Entries that were positively restored.
+    pub restored: usize,
+    /// Entries that policy left out: kind, name, why.
+    pub excluded: Vec<(String, String, Exclusion)>,
+    /// Entries that could not be restored.
+    pub failures: Vec<Failure>,
+    /// The rows of each table.
+    pub tables: Vec<TableLoaded>,
+    /// The hash of the large objects, one row each.
+    pub large_objects: crate::digest::RowHash,
+    /// Tables that the archive makes and has no rows for.
+    pub without_rows: Vec<String>,
+    /// Roles that were made without a login.
+    pub placeholder_roles: Vec<String>,
+    /// When what was done.
+    pub spans: Spans,
+}
+
+/// The rows of one entry of the archive.
+#[derive(Debug)]
+pub struct TableLoaded {
+    /// The qualified name that the archive gives the table.
+    pub name: String,
+    /// Where the rows went; none for an INSERT dump.
+    pub target: Option<CopyTarget>,
+    /// Schema and name of the table, for an INSERT dump too.
+    pub table: (String, String),
+    /// They went through the root of a partitioned table.
+    pub through_root: bool,
+    /// The archive does not make this table: an extension did.
+    pub made_elsewhere: bool,
+    /// What was seen of them.
+    pub seen: RowsSeen,
+    /// Rows that were counted, where they could not be hashed.
+    pub counted_rows: Option<u64>,
+}
+
+/// A restore that stopped, and what was read by then.
+#[derive(Debug)]
+pub struct Halted {
+    /// Why.
+    pub error: Error,
+    /// The whole object, if it was read to its end all the same.
+    pub read: Option<Read>,
+}
+
+impl From<Error> for Halted {
+    fn from(error: Error) -> Halted {
+        Halted { error, read: None }
+    }
+}
+
+/// Reads a stream up to the end of the table of contents.
+///
+/// # Errors
+/// The store would not give the bytes, or they are not an archive; then `read` tells whether
+/// all of them were there.
+pub async fn open(mut download: Download, bytes: u64, events: &Events) -> Result<Opened, Halted> {
+    let mut parser = TocParser::new();
+    let mut hasher = Hasher::default();
+    let mut first = true;
+    loop {
+        let Some(part) = download.next().await else {
+            let error = if first { Err(not_an_archive(Kind::Empty)) } else { parser.end() };
+            let error = error.map_or_else(|error| Error::archive(&error), |()| Error::lost("the archive"));
+            return Err(halted_at_the_end(error, hasher));
+        };
+        let part = part.map_err(|error| Error::store(&error))?;
+        hasher.update(&part);
+        events.emit(EventKind::BytesFetched { bytes: part.len() as u64 });
+        let pushed = match sniff(&part) {
+            kind if first && kind != Kind::Custom => Err(not_an_archive(kind)),
+            _ => parser.push(&part),
+        };
+        first = false;
+        match pushed.and_then(|()| parser.finish_if_complete()) {
+            Ok(None) => {}
+            Ok(Some((toc, rest))) => return Ok(Opened { toc: Arc::new(toc), download, bytes, rest, hasher }),
+            Err(error) => return Err(drain(Error::archive(&error), download, hasher).await),
+        }
+    }
+}
+
+fn not_an_archive(kind: Kind) -> crate::archive::Error {
+    crate::archive::Error::NotAnArchive { kind }
+}
+
+/// Reads the rest for its digest alone: it tells whether a second reading finds the same bytes.
+async fn drain(error: Error, mut download: Download, mut hasher: Hasher) -> Halted {
+    while let Some(part) = download.next().await {
+        match part {
+            Ok(part) => hasher.update(&part),
+            Err(_) => return Halted { error, read: None },
+        }
+    }
+    halted_at_the_end(error, hasher)
+}
+
+fn halted_at_the_end(error: Error, hasher: Hasher) -> Halted {
+    let (bytes, digest) = (hasher.bytes(), hasher.finish());
+    Halted { error, read: Some(Read { digest, bytes, trailing_bytes: 0 }) }
+}
+
+/// Restores an opened archive into `scratch` over `jobs` connections.
+///
+/// # Errors
+/// The archive is damaged or must not be restored, or the scratch or the store gave up. What
+/// the server refuses, entry by entry, is no error but stands in [`Restored::failures`].
+pub async fn restore(
+    opened: Opened,
+    scratch: &Scratch,
+    jobs: usize,
+    watch: Stopwatch,
+    events: &Events,
+) -> Result<Restored, Halted> {
+    let toc = opened.toc.clone();
+    let dispositions = policy::decide(&toc, scratch.server_major())?;
+    let roles = Roles::new(scratch.connect().await?);
+    let session = scratch.connect_to_restore(&toc).await?;
+    let before = before::run(&toc, &dispositions, &session, &roles).await?;
+    let decided = ways::decide(&toc, &dispositions, &before.failed, opened.bytes, &session).await?;
+    drop(session);
+
+    let schedule = Schedule::new(&toc, &dispositions);
+    events.emit(EventKind::RestorePlanned { tables: decided.ways.len(), post_data: schedule.left() });
+    let board = Arc::new(Board::new(schedule, jobs + 2, watch));
+    for skipped in decided.skipped {
+        board.finish_entry(skipped.entry, Some(skipped));
+    }
+    let abandon = board.abandoned.clone().drop_guard();
+    let reader = Reader::new(board.clone(), decided.ways, toc.clone(), events.clone());
+    let reading = tokio::task::spawn_blocking(move || reader.run(opened));
+    let working = work(&toc, &board, scratch, &roles, jobs, events);
+    let (worked, read) = tokio::join!(working, join_reader(reading, &board));
+    drop(abandon);
+    finish(worked, read, &board)
+        .map(|(read, outcome)| {
+            let loads = Loads::sort(&toc, &dispositions, outcome);
+            account(&toc, &dispositions, before, loads, read)
+        })
+        .map(|mut restored| {
+            restored.placeholder_roles = roles.into_made();
+            restored
+        })
+}
+
+/// The connections, until the board is empty. The first that loses its server stops them all.
+async fn work(
+    toc: &Toc,
+    board: &Board,
+    scratch: &Scratch,
+    roles: &Roles,
+    jobs: usize,
+    events: &Events,
+) -> Result<(), Error> {
+    let connection = |_| async {
+        let session = scratch.connect_to_restore(toc).await?;
+        Connection { toc, board, session: &session, roles, events }.work().await
+    };
+    let worked = try_join_all((0..jobs.max(1)).map(connection)).await;
+    if let Err(error) = &worked {
+        board.halt(error.clone());
+    }
+    worked.map(drop)
+}
+
+async fn join_reader(
+    reading: tokio::task::JoinHandle<Result<Read, Error>>,
+    board: &Board,
+) -> Result<Read, Error> {
+    let read = reading.await.unwrap_or_else(|_| Err(Error::lost("the reading of the archive")));
+    if let Err(error) = &read {
+        board.halt(error.clone());
+    }
+    read
+}
+
+fn finish(
+    worked: Result<(), Error>,
+    read: Result<Read, Error>,
+    board: &Board,
+) -> Result<(Read, Outcome), Halted> {
+    let outcome = board.outcome().and_then(|outcome| worked.map(|()| outcome));
+    match (outcome, read) {
+        (Ok(outcome), Ok(read)) => Ok((read, outcome)),
+        (Err(error), read) => Err(Halted { error, read: read.ok() }),
+        (Ok(_), Err(error)) => Err(error.into()),
+    }
+}
+
+/// The loads of a finished restore, each with the entry it came from.
+struct Loads {
+    tables: Vec<TableLoaded>,
+    large_objects: crate::digest::RowHash,
+    restored: usize,
+    entries_done: usize,
+    failures: Vec<Failure>,
+    spans: Spans,
+}
+
+impl Loads {
+    fn sort(toc: &Toc, dispositions: &[Disposition], outcome: Outcome) -> Loads {
+        let mut loads = Loads {
+            tables: Vec::new(),
+            large_objects: Default::default(),
+            restored: 0,
+            entries_done: outcome.entries_done,
+            failures: outcome.failures,
+            spans: outcome.spans,
+        };
+        let by_entry: std::collections::HashMap<u32, (&Entry, &Disposition)> =
+            toc.entries.iter().zip(dispositions).map(|(entry, d)| (entry.id, (entry, d))).collect();
+        for (load, loaded) in outcome.loads {
+            if loaded.failure.is_some() {
+                continue;
+            }
+            loads.restored += 1;
+            match by_entry.get(&load.entry) {
+                Some((_, Disposition::LargeObjects)) => loads.large_objects.merge(&loaded.seen.hash),
+                Some((entry, Disposition::Rows(rows))) => {
+                    loads.tables.push(table_loaded(entry, rows, loaded))
+                }
+                _ => {}
+            }
+        }
+        loads
+    }
+}
+
+fn table_loaded(entry: &Entry, rows: &Rows, loaded: Loaded) -> TableLoaded {
+    let own = (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
+    TableLoaded {
+        name: entry.qualified_name(),
+        table: match &rows.target {
+            Some(target) => (target.schema.clone(), target.table.clone()),
+            None => own,
+        },
+        counted_rows: rows.target.is_none().then_some(loaded.counted_rows),
+        target: rows.target.clone(),
+        through_root: rows.through_root,
+        made_elsewhere: rows.table_entry.is_none(),
+        seen: loaded.seen,
+    }
+}
+
+/// Every entry is restored, left out by policy, or failed; each is counted by what was seen
+/// of it, so that one that was forgotten shows.
+fn account(toc: &Toc, dispositions: &[Disposition], before: Before, loads: Loads, read: Read) -> Restored {
+    let applied = dispositions.iter().filter(|d| **d == Disposition::Applied).count();
+    let excluded =
+        toc.entries.iter().zip(dispositions).filter_map(|(entry, disposition)| match disposition {
+            Disposition::Excluded(why) => Some((entry.kind.clone(), entry.qualified_name(), *why)),
+            _ => None,
+        });
+    let mut failures = before.failures;
+    failures.extend(loads.failures);
+    let mut seen = HashSet::new();
+    failures.retain(|failure| seen.insert(failure.entry));
+    Restored {
+        read,
+        entries: toc.entries.len(),
+        restored: applied + before.restored + loads.restored + loads.entries_done,
+        excluded: excluded.collect(),
+        failures,
+        tables: loads.tables,
+        large_objects: loads.large_objects,
+        without_rows: policy::tables_without_rows(toc, dispositions)
+            .iter()
+            .map(|e| e.qualified_name())
+            .collect(),
+        placeholder_roles: Vec::new(),
+        spans: loads.spans,
+    }
+}
+
+/// Reads an object once more for its digest alone.
+///
+/// # Errors
+/// The store would not give all of its bytes.
+pub async fn read_again(mut download: Download) -> Result<Read, Error> {
+    let mut hasher = Hasher::default();
+    while let Some(part) = download.next().await {
+        let part: Bytes = part.map_err(|error| Error::store(&error))?;
+        hasher.update(&part);
+    }
+    Ok(Read { bytes: hasher.bytes(), digest: hasher.finish(), trailing_bytes: 0 })
+}

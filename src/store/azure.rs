@@ -33,6 +33,9 @@ use crate::store::wire::{self, Head, Part, bare, check_document, http_fault, quo
 
 pub(super) use connect::Recipe;
 
+/// The element that says where a listing goes on, open or empty.
+const MARKER: &[u8] = b"<NextMarker";
+
 pub(super) struct Azure {
     prefix: String,
     patience: Patience,
@@ -68,7 +71,7 @@ impl Azure {
             bytes: properties
                 .content_length
                 .ok_or_else(|| garbled("its listing has a blob without a size"))?,
-            etag: properties.etag.as_ref().map(|etag| bare(&etag.to_string()).to_owned()),
+            etag: properties.etag.as_ref().map(|etag| bare(etag.as_ref()).to_owned()),
             version: listed.version_id.clone(),
             modified_at: nanoseconds
                 .and_then(|nanoseconds| Timestamp::from_nanosecond(nanoseconds).ok())
@@ -101,10 +104,13 @@ impl Driver for Azure {
         let clock_offset = header(page.headers(), "date").and_then(wire::clock_offset);
         let body = page.into_body();
         check_document(body.as_ref(), "EnumerationResults")?;
+        // The reader takes a missing marker for an empty one, and only that one means the end.
+        if !body.as_ref().windows(MARKER.len()).any(|window| window == MARKER) {
+            return Err(Fault::new(FaultKind::Garbled, "its listing does not say whether it ends"));
+        }
         let listed: ListBlobsResponse = azure_core::xml::from_xml(&body)
             .map_err(|_| Fault::new(FaultKind::Garbled, "its listing could not be read"))?;
         let objects = listed.blob_items.iter().map(|item| self.object(item)).collect::<Result<_, _>>()?;
-        // An empty marker is how this store says that there is no more; no marker at all is not.
         let next = listed.next_marker.filter(|next| !next.is_empty());
         Ok(Page { objects, next, clock_offset })
     }
@@ -140,12 +146,12 @@ impl Driver for Azure {
             .await
             .map_err(|_| silence())?
             .map_err(|error| fault(&error))?;
-        let content_range = header(&answer.headers, "content-range");
         Head {
-            // The SDK lets 200 and 206 through and does not tell which it was.
-            status: if content_range.is_some() { 206 } else { 200 },
+            status: header(&answer.headers, courier::STATUS)
+                .and_then(|status| status.parse().ok())
+                .unwrap_or(0),
             etag: header(&answer.headers, "etag"),
-            content_range,
+            content_range: header(&answer.headers, "content-range"),
             content_length: header(&answer.headers, "content-length").and_then(|length| length.parse().ok()),
             content_encoding: header(&answer.headers, "content-encoding"),
         }

@@ -275,8 +275,8 @@ mod tests {
     fn pauses_double_up_to_the_cap_and_are_jittered_in_full() {
         let patience = Patience::default();
         let longest: Vec<_> = (2..=12).map(|attempt| patience.pause(attempt, u64::MAX).as_millis()).collect();
-        assert_eq!(longest[..4], [199, 399, 799, 1599]);
-        assert_eq!(longest.last(), Some(&19_999));
+        assert_eq!(longest[..4], [200, 400, 800, 1600]);
+        assert_eq!(longest.last(), Some(&20_000));
         assert_eq!(patience.pause(5, 0), Duration::ZERO);
     }
 

@@ -254,7 +254,12 @@ where
         SdkError::ResponseError(_) | SdkError::ServiceError(_) => {
             let status = witness.status();
             if (200..300).contains(&status) {
-                return Fault::new(FaultKind::Garbled, format!("its answer could not be read: {causes}"));
+                return match error {
+                    SdkError::ResponseError(_) => {
+                        Fault::new(FaultKind::Unavailable, format!("the answer broke off: {causes}"))
+                    }
+                    _ => Fault::new(FaultKind::Garbled, format!("its answer could not be read: {causes}")),
+                };
             }
             let fault = http_fault(status, error.code());
             let region = witness.region().filter(|_| matches!(status, 301 | 307 | 400));

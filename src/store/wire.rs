@@ -74,15 +74,14 @@ impl Head<'_> {
         }
         let whole = *range == (0..object.bytes);
         match (self.status, self.content_range) {
-            (206, Some(told)) if content_range(told) == Some((range.clone(), object.bytes)) => {}
-            (206, told) => {
-                return wrong(format!(
-                    "it answered with other bytes ('{}')",
-                    scrub(told.unwrap_or("nothing said"))
-                ));
+            // Some servers send the range that was asked for, say so, and call it 200.
+            (200 | 206, Some(told)) if content_range(told) == Some((range.clone(), object.bytes)) => {}
+            (200 | 206, Some(told)) => {
+                return wrong(format!("it answered with other bytes ('{}')", scrub(told)));
             }
             (200, None) if whole => {}
-            (200, _) => return wrong("it answered with the whole object".into()),
+            (200, None) => return wrong("it answered with the whole object".into()),
+            (206, None) => return wrong("it does not say which bytes it answered with".into()),
             (status, _) => return wrong(format!("it answered {status} to a read")),
         }
         let length = range.end.saturating_sub(range.start);

@@ -5,60 +5,6 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use firedrill::archive::{BlockWalker, DataPosition, Entry, Piece, Section, Toc, TocParser};
 
-/// Every custom-format archive under `fixtures/archives`, by the major of pg_dump.
-pub const FIXTURES: &[(u32, &[&str])] =
-    &[(13, BASIC), (15, BASIC), (16, BASIC), (17, WITH_CODECS), (18, WITH_STATISTICS), (19, WITH_STATISTICS)];
-
-const BASIC: &[&str] = &[
-    "column-inserts",
-    "data-only",
-    "gzip",
-    "gzip-piped",
-    "inserts",
-    "none",
-    "none-piped",
-    "schema-only",
-    "via-root",
-];
-
-const WITH_CODECS: &[&str] = &[
-    "column-inserts",
-    "data-only",
-    "gzip",
-    "gzip-piped",
-    "inserts",
-    "lz4",
-    "lz4-piped",
-    "none",
-    "none-piped",
-    "schema-only",
-    "via-root",
-    "zstd",
-    "zstd-piped",
-];
-
-const WITH_STATISTICS: &[&str] = &[
-    "column-inserts",
-    "data-only",
-    "gzip",
-    "gzip-piped",
-    "inserts",
-    "lz4",
-    "lz4-piped",
-    "none",
-    "none-piped",
-    "schema-only",
-    "statistics",
-    "via-root",
-    "zstd",
-    "zstd-piped",
-];
-
-/// All fixtures, as (major, name).
-pub fn all() -> impl Iterator<Item = (u32, &'static str)> {
-    FIXTURES.iter().flat_map(|(major, names)| names.iter().map(|name| (*major, *name)))
-}
-
 /// Where a fixture lies.
 pub fn path(major: u32, name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/archives");

@@ -1,4 +1,5 @@
 //! Real PostgreSQL servers: the machine's own, and those that `script/parts.d/postgres` installs.
+#![allow(dead_code, reason = "each test program uses its own share of what stands here")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! Parts of a test that need a process of their own: to be killed, to be somebody else, to be
 //! refused something. They run this very test program again.
+#![allow(dead_code, reason = "each test program uses its own share of what stands here")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -42,32 +43,30 @@ impl Part {
         }
     }
 
-    /// Plays it to the end as the user of that id, who owns the directory `own` in its directory.
+    /// Plays it to the end as the user of that id, in the directory `own` of its directory, which
+    /// that user owns.
     pub fn run_as(mut self, uid: u32) -> ExitStatus {
         let own = self.directory.join("own");
         fs::create_dir_all(&own).unwrap();
+        chown(&own, Some(uid), None).unwrap();
+        let program = self.directory.join("program");
         if geteuid().as_raw() != uid {
-            chown(&own, Some(uid), Some(uid)).unwrap();
-            // The program may lie where that user can't go.
-            let program = self.directory.join("program");
+            // This program may lie where that user can't go.
             fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
             fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
             let mut command = Command::new(&program);
-            command.args(self.command.get_args());
+            command.args(self.command.get_args()).uid(uid).gid(uid);
             for (name, value) in self.command.get_envs() {
                 command.env(name, value.unwrap());
             }
-            command.uid(uid).gid(uid).current_dir("/");
             self.command = command;
         }
-        self.command.env("TMPDIR", &own);
-        let status = self.command.status().unwrap();
-        _ = fs::remove_file(self.directory.join("program"));
-        if !matches!(self.command.get_envs().find(|(name, _)| *name == ROLE), Some((_, Some(role))) if role == "ordinary")
-        {
-            _ = fs::remove_dir(&own);
-        }
-        status
+        // What it says is shown only if the test that asked fails.
+        let output = self.command.env(DIRECTORY, &own).current_dir("/").output().unwrap();
+        print!("{}", String::from_utf8_lossy(&output.stdout));
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
+        _ = fs::remove_file(program);
+        output.status
     }
 
     /// Starts it.

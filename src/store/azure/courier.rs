@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use azure_core::error::{Error, ErrorKind};
+use azure_core::http::headers::HeaderName;
 use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::{AsyncRawResponse, Context, Request};
 use futures_util::StreamExt;
@@ -60,7 +61,9 @@ impl Policy for Courier {
         let is_listing = request.url().query_pairs().any(|(name, value)| name == "comp" && value == "list");
         let (first, rest) = next.split_first().ok_or_else(|| failed("there is no transport"))?;
         let answer = first.send(ctx, request, rest).await?;
-        if is_listing || !answer.status().is_success() { Ok(bounded(answer)) } else { Ok(answer) }
+        let is_collected = is_listing || !answer.status().is_success();
+        let answer = with_status(answer);
+        Ok(if is_collected { bounded(answer) } else { answer })
     }
 }
 
@@ -80,6 +83,15 @@ fn sign(key: &SharedKey, request: &mut Request) -> Result<(), Error> {
         .ok_or_else(|| failed("the request can't be signed"))?;
     request.insert_header("authorization", authorization);
     Ok(())
+}
+
+/// The header that carries the status to where the SDK has dropped it.
+pub(super) const STATUS: &str = "firedrill-status";
+
+fn with_status(answer: AsyncRawResponse) -> AsyncRawResponse {
+    let (status, mut headers, body) = answer.deconstruct();
+    headers.insert(HeaderName::from_static(STATUS), u16::from(status).to_string());
+    AsyncRawResponse::new(status, headers, Box::pin(body))
 }
 
 /// The SDK collects such an answer in memory, whatever its size.

@@ -1,0 +1,297 @@
+//! From the values that the stages return to the blocks of the record.
+
+use jiff::Timestamp;
+
+use crate::archive::Toc;
+use crate::catalog::{self, Catalog, ConsistencyPoint, PointSource, RejectedFor, Selection};
+use crate::drill::site::Site;
+use crate::event::{EventKind, Events};
+use crate::plan::{Select, Service};
+use crate::postgres::{Cluster, Install, Isolation, IsolationHad};
+use crate::proof::{Alike, Answer, CheckReport, Comparison, Objects, State};
+use crate::record::{
+    Artifact, CheckKind, CheckOutcome, CheckRecord, Compared, ConsistencySource, Engine, Environment,
+    EnvironmentKind, ExcludedEntry, ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, Millis,
+    Moment, Network, Observed, ObservedArtifact, Policy, REJECTED_MAX, Record, RecoveryPoint, Rejected,
+    RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord,
+    TableState, WarningCode, WarningLine,
+};
+use crate::restore::{Read, Restored, SpanKind};
+use crate::store::Tuning;
+
+/// Failed entries that a record names; the rest are counted.
+const FAILED_MAX: usize = 100;
+
+/// What the listing showed.
+pub fn listing(record: &mut Record, catalog: &Catalog, select: &Select) {
+    let total: usize = catalog.rejected_counts.values().sum();
+    record.clock.offset_vs_store_ms = catalog.clock_offset.map(|offset| SignedMillis::from(-offset));
+    let cadence = record.objectives.expected_period_ms.zip(record.objectives.grace_ms);
+    let newest = catalog.backups.iter().rev().find_map(|backup| backup.point);
+    let started_at = record.run.started_at;
+    record.selection = Some(crate::record::Selection {
+        policy: match select {
+            Select::Latest => Policy::Latest,
+            Select::Oldest => Policy::Oldest,
+            Select::RandomWithin(_) => Policy::Random,
+            Select::Label(_) => Policy::Label,
+        },
+        policy_text: select.to_string(),
+        listing: Listing {
+            complete: true,
+            pages: u64::from(catalog.pages),
+            objects: catalog.objects_seen as u64,
+            listed_at: catalog.listed_at.into(),
+        },
+        candidates: catalog.backups.len() as u64,
+        selected: None,
+        consistency_point: None,
+        freshness: cadence
+            .zip(newest)
+            .map(|((period, grace), newest)| Freshness::of(started_at, newest.at.into(), period, grace)),
+        rejected: rejected(catalog),
+        rejected_total: total as u64,
+    });
+}
+
+fn rejected(catalog: &Catalog) -> Vec<Rejected> {
+    let total: usize = catalog.rejected_counts.values().sum();
+    let named = catalog.rejected.iter().take(REJECTED_MAX.min(total));
+    named.map(|one| Rejected { uri: one.uri.clone(), reason: rejected_for(one.reason) }).collect()
+}
+
+fn rejected_for(reason: RejectedFor) -> RejectedReason {
+    match reason {
+        RejectedFor::NameNotFinal => RejectedReason::NameNotFinal,
+        RejectedFor::Empty => RejectedReason::Empty,
+        RejectedFor::AmbiguousTime => RejectedReason::NoConsistencyPoint,
+        RejectedFor::Unprintable | RejectedFor::Sidecar | RejectedFor::NoMatch => {
+            RejectedReason::NameNotMatched
+        }
+    }
+}
+
+/// Which backup was chosen, and which moment it speaks for.
+pub fn selected(record: &mut Record, selection: &Selection) {
+    let Some(block) = record.selection.as_mut() else { return };
+    let object = &selection.backup.object;
+    block.selected = Some(Selected {
+        uri: object.uri.clone(),
+        version_id: object.version.clone(),
+        etag: object.etag.clone(),
+        size_bytes: object.bytes,
+        last_modified: Some(object.modified_at.into()),
+    });
+    block.consistency_point = selection.backup.point.map(point);
+}
+
+fn point(point: ConsistencyPoint) -> crate::record::ConsistencyPoint {
+    crate::record::ConsistencyPoint {
+        time: point.at.into(),
+        source: match point.source {
+            PointSource::Stamp => ConsistencySource::Stamp,
+            PointSource::Pattern => ConsistencySource::NamePattern,
+            PointSource::ArchiveHeader => ConsistencySource::ArchiveHeader,
+        },
+        uncertainty_ms: point.uncertainty.into(),
+    }
+}
+
+/// The archive's header tells the moment, in the zone that the plan gives for it.
+pub fn header_point(record: &mut Record, found: ConsistencyPoint) {
+    if let Some(block) = record.selection.as_mut() {
+        block.consistency_point = Some(point(found));
+    }
+    if let Some(artifact) = record.artifact.as_mut() {
+        artifact.archive_header_time_used = true;
+    }
+}
+
+/// How old the data is, and how old it could have been.
+pub fn recovery_point(record: &mut Record, catalog: &Catalog, available_at: Timestamp, now: Timestamp) {
+    let Some(point) = record.selection.as_ref().and_then(|block| block.consistency_point.clone()) else {
+        return;
+    };
+    let worst = catalog.exposure(now).map(|exposure| (Millis::from(exposure), catalog.backups.len() as u64));
+    let mut figures = RecoveryPoint::of(record.run.started_at, &point, worst, &record.objectives);
+    figures.since_backup_available_ms = Some(record.run.started_at.since(Moment::from(available_at)));
+    record.measurements.recovery_point = Some(figures);
+}
+
+/// What the archive says of itself.
+pub fn archive(record: &mut Record, toc: &Toc, expected: ExpectedArtifact) {
+    let header = &toc.header;
+    let artifact = record.artifact.get_or_insert_with(Artifact::unread);
+    artifact.expected = expected;
+    artifact.format = Some("pg_dump-custom".to_owned());
+    artifact.archive_version = Some(format!("{}.{}", header.version.0, header.version.1));
+    artifact.compression = Some(header.compression.as_str().to_owned());
+    artifact.database = Some(header.database.clone());
+    artifact.dump_server_version = Some(header.server_version.clone());
+    artifact.dump_tool_version = Some(header.dump_version.clone());
+}
+
+/// The bytes that were read.
+pub fn observed(read: &Read) -> ObservedArtifact {
+    ObservedArtifact { sha256: Sha256::from(read.digest), bytes: read.bytes, checksum: None }
+}
+
+/// The scratch under it all.
+pub fn environment(cluster: &Cluster, install: &Install, service: &Service, site: &Site) -> Environment {
+    Environment {
+        kind: EnvironmentKind::Cluster,
+        postgres_version: install.version.text.clone(),
+        system_identifier: None,
+        cluster_created_by_run: true,
+        database_created_by_run: false,
+        sandbox: Sandbox {
+            network: match cluster.isolated() {
+                IsolationHad::NetworkNamespace => Network::None,
+                IsolationHad::None { .. } => Network::Host,
+            },
+            user: Some(cluster.user().to_owned()),
+            required: service.scratch.isolation == Isolation::Required,
+        },
+        hardware: site.hardware.clone(),
+        settings_relaxed: crate::drill::settings::relaxed(service.scratch.settings),
+        production_like: false,
+        extensions: Vec::new(),
+    }
+}
+
+/// What was restored, entry by entry accounted for.
+pub fn restored(restored: &Restored, jobs: usize, tuning: Tuning) -> Restore {
+    let failed = restored.failures.iter().take(FAILED_MAX);
+    Restore {
+        engine: Engine::Native,
+        jobs: jobs as u64,
+        store_connections: tuning.connections as u64,
+        part_bytes: tuning.part_bytes,
+        toc_entries_in_archive: restored.entries as u64,
+        toc_entries_restored: restored.restored as u64,
+        toc_entries_excluded: restored.excluded.len() as u64,
+        toc_entries_failed: restored.failures.len() as u64,
+        excluded: restored
+            .excluded
+            .iter()
+            .map(|(kind, name, why)| ExcludedEntry {
+                kind: kind.clone(),
+                name: name.clone(),
+                reason: why.as_str().to_owned(),
+            })
+            .collect(),
+        failed: failed
+            .map(|failure| FailedEntry {
+                kind: failure.kind.clone(),
+                name: failure.name.clone(),
+                sqlstate: failure.sqlstate.clone(),
+            })
+            .collect(),
+        objects: Default::default(),
+        invalid_indexes: None,
+        unvalidated_constraints: None,
+        placeholder_roles: restored.placeholder_roles.clone(),
+        staged_bytes: 0,
+        spans: spans(restored),
+    }
+}
+
+fn spans(restored: &Restored) -> Vec<Span> {
+    SpanKind::ALL
+        .into_iter()
+        .filter_map(|kind| {
+            let name = match kind {
+                SpanKind::Download => SpanName::Download,
+                SpanKind::Decode => SpanName::Decode,
+                SpanKind::Load => SpanName::Load,
+                SpanKind::Index => SpanName::Index,
+                SpanKind::Constraint => SpanName::Constraint,
+            };
+            Some(Span::new(name, restored.spans.get(kind)?))
+        })
+        .collect()
+}
+
+/// What the restored database holds.
+pub fn objects(record: &mut Record, objects: Objects) {
+    if let Some(restore) = record.restore.as_mut() {
+        restore.objects = objects.counts;
+        restore.invalid_indexes = Some(objects.invalid_indexes);
+        restore.unvalidated_constraints = Some(objects.unvalidated_constraints);
+    }
+    if let Some(environment) = record.environment.as_mut() {
+        environment.system_identifier = objects.system_identifier;
+        let extension = |(name, version)| Extension { name, version };
+        environment.extensions = objects.extensions.into_iter().map(extension).collect();
+    }
+}
+
+/// One table of the proof.
+pub fn table(comparison: &Comparison) -> TableRecord {
+    let hashed = comparison.restored.is_some() || comparison.state == State::Missing;
+    let hash = |hash: &crate::digest::RowHash| hash.to_string().parse::<Sha256>().ok();
+    TableRecord {
+        name: comparison.name.clone(),
+        state: match comparison.state {
+            State::Equal => TableState::Equal,
+            State::Counted => TableState::Counted,
+            State::Different => TableState::Different,
+            State::Missing => TableState::Missing,
+            State::NotComparable => TableState::NotComparable,
+        },
+        rows: Some(comparison.stream_rows),
+        restored_rows: comparison.restored_rows,
+        bytes: hashed.then(|| comparison.stream.bytes()),
+        stream_hash: if hashed { hash(&comparison.stream) } else { None },
+        restored_hash: comparison.restored.as_ref().and_then(hash),
+        stamp_hash: None,
+        columns_sha256: comparison.columns.map(Sha256::from),
+    }
+}
+
+/// A class of things that are not rows of tables.
+pub fn compared(alike: Alike) -> Compared {
+    Compared { expected: alike.expected, compared: alike.compared, equal: alike.equal }
+}
+
+/// One check that was put.
+pub fn check(report: &CheckReport) -> CheckRecord {
+    CheckRecord {
+        name: report.name.clone(),
+        kind: if report.freshness { CheckKind::Newest } else { CheckKind::Expect },
+        outcome: match report.answered.answer {
+            Answer::Passed => CheckOutcome::Pass,
+            Answer::Failed => CheckOutcome::Fail,
+            Answer::Errored(_) => CheckOutcome::Error,
+        },
+        sql_sha256: Some(Sha256::from(report.sql)),
+        expected: report.expected.clone(),
+        observed: report.answered.observed.as_deref().map(Observed::scalar),
+        error: match &report.answered.answer {
+            Answer::Errored(why) => Some(why.clone()),
+            Answer::Passed | Answer::Failed => None,
+        },
+        duration_ms: Some(report.took.into()),
+    }
+}
+
+/// The age of the newest row that a freshness check found.
+pub fn content_age(record: &mut Record, reports: &[CheckReport]) {
+    let newest = reports.iter().filter_map(|report| report.answered.newest).max();
+    if let (Some(newest), Some(figures)) = (newest, record.measurements.recovery_point.as_mut()) {
+        figures.content_age_ms = Some(record.run.started_at.since(Moment::from(newest)));
+    }
+}
+
+/// What the catalogue wants to be known.
+pub fn notices(record: &mut Record, warnings: &[catalog::select::Warning], events: &Events) {
+    for warning in warnings {
+        events.emit(EventKind::Warned { code: warning.code, text: warning.text.clone() });
+        let code = match warning.code {
+            "SIZE_DROPPED" => WarningCode::SizeUnusual,
+            "NEWER_BACKUP_UNFINISHED" => WarningCode::BackupsRejected,
+            _ => WarningCode::ConsistencyPointUncertain,
+        };
+        record.notices.push(WarningLine::new(code, warning.text.clone()));
+    }
+}

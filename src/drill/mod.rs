@@ -1,0 +1,399 @@
+//! The recipe of a drill. Read aloud, it is the runbook:
+//!
+//! choose a backup; make a scratch; restore into it; see that it answers; prove what came
+//! back; remove the scratch; judge; write the evidence.
+
+mod anchor;
+mod begin;
+mod fill;
+mod run;
+mod settings;
+mod site;
+mod timeline;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub use run::{Drilled, RunOutcome, RunRequest, run};
+pub use site::Site;
+
+use crate::catalog::{self, Catalog, ConsistencyPoint};
+use crate::clock::{Phase, Stopwatch};
+use crate::digest::Digest;
+use crate::drill::timeline::Timeline;
+use crate::event::{EventKind, Events};
+use crate::journal::{Journal, Resource};
+use crate::plan::Service;
+use crate::postgres::{
+    Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
+};
+use crate::proof;
+use crate::record::{Anchor, Cleanup, ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
+use crate::restore::{self, Halted, Opened, Restored, Scratch};
+use crate::store::{self, Download, Object, Store, Tuning};
+use crate::verdict::{Blame, Code, Reason};
+
+/// How long a scratch server may take to be made and to start.
+const START_DEADLINE: Duration = Duration::from_secs(120);
+
+/// What a drill is given beside its plan.
+pub struct Outside<'a> {
+    /// The run it belongs to.
+    pub run_id: Uuid,
+    /// What set the run off.
+    pub trigger: Trigger,
+    /// The machine and the program.
+    pub site: &'a Site,
+    /// The digest of the plan file.
+    pub plan_digest: Digest,
+    /// Where everything that could outlive us is written down first.
+    pub journal: &'a Journal,
+    /// Cancelled when somebody wants the run to end.
+    pub cancel: CancellationToken,
+}
+
+/// What a drill owns and must not leave behind, with what the end of it needs to know.
+#[derive(Default)]
+struct Owned {
+    scratch: Option<Scratch>,
+    resource: Option<Resource>,
+    store: Option<Store>,
+}
+
+/// Runs one drill. Whatever happens there is a record, and whatever stops it cleans up. The
+/// record is complete but for its place in the log and its verdict.
+pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) -> Record {
+    events.emit(EventKind::DrillStarted);
+    let watch = Stopwatch::start();
+    let mut record = begin::record(service, outside, watch);
+    let mut timeline = Timeline::new(watch, events.clone());
+    let mut owned = Owned::default();
+
+    let stages = Stages { service, outside, events, watch };
+    let outcome = {
+        let whole = stages.all(&mut record, &mut timeline, &mut owned);
+        tokio::select! {
+            biased;
+            () = outside.cancel.cancelled() => Err(interrupted()),
+            ended = tokio::time::timeout(service.deadline, whole) => ended.unwrap_or_else(|_| Err(overdue(service))),
+        }
+    };
+    if let Err(reason) = outcome {
+        let phase = timeline.halt();
+        record.halt = Some(Halt::new(reason, phase));
+    }
+    timeline.enter(Phase::Cleanup);
+    record.cleanup = clean_up(&mut owned, service, outside.journal).await;
+    timeline.close();
+    record.phases = timeline.phases().to_vec();
+    record.traffic = owned.store.as_ref().map(|store| traffic(store));
+    record.run.finish(Timestamp::now(), watch.elapsed());
+    record
+}
+
+fn interrupted() -> Reason {
+    Reason::new(Code::Interrupted, "the drill was interrupted", "run it again")
+}
+
+fn overdue(service: &Service) -> Reason {
+    let limit = crate::plan::duration::text(service.deadline);
+    Reason::new(
+        Code::Deadline,
+        format!("the drill was not over within its deadline of {limit}"),
+        "see which phase took so long, or raise the service's deadline",
+    )
+}
+
+fn traffic(store: &Store) -> Traffic {
+    let seen = store.traffic();
+    Traffic { requests: seen.requests, retries: seen.retries, bytes: seen.bytes }
+}
+
+/// Removes the scratch, however the drill ended; nothing if none was made.
+async fn clean_up(owned: &mut Owned, service: &Service, journal: &Journal) -> Option<Cleanup> {
+    let resource = owned.resource.take()?;
+    let Resource::Cluster { directory, .. } = &resource;
+    let removed = match owned.scratch.take() {
+        Some(scratch) => scratch.remove().await,
+        // It was cut off while it was made; what is made by halves goes with its future.
+        None if directory.exists() => {
+            Err(crate::postgres::Error::new(crate::postgres::Kind::Leftover, directory.display().to_string()))
+        }
+        None => Ok(()),
+    };
+    let noted = removed.is_err() || journal.removed(&service.name, &resource).is_ok();
+    Some(Cleanup {
+        scratch_removed: removed.is_ok(),
+        removal_verified: removed.is_ok() && noted,
+        leaked: removed.err().map(|error| error.to_string()).into_iter().collect(),
+    })
+}
+
+/// The stages, in their order.
+struct Stages<'a> {
+    service: &'a Service,
+    outside: &'a Outside<'a>,
+    events: &'a Events,
+    watch: Stopwatch,
+}
+
+impl Stages<'_> {
+    async fn all(
+        &self,
+        record: &mut Record,
+        timeline: &mut Timeline,
+        owned: &mut Owned,
+    ) -> Result<(), Reason> {
+        timeline.enter(Phase::Select);
+        let (store, object, opened) = self.choose(record, owned).await?;
+
+        timeline.enter(Phase::Provision);
+        let scratch = self.provision(&opened, record, owned).await?;
+
+        timeline.enter(Phase::Restore);
+        let toc = opened.toc.clone();
+        let restored = self.restore(opened, scratch, &store, &object, record).await?;
+
+        timeline.enter(Phase::Ready);
+        let objects = proof::look(&toc, scratch).await.map_err(|error| error.reason())?;
+        fill::objects(record, objects);
+        make_durable(scratch).await?;
+        timeline.close();
+        self.measure(record, timeline);
+
+        timeline.enter(Phase::Proof);
+        self.prove(&toc, &restored, scratch, record).await?;
+        self.anchor_holds(&store, &object, record).await?;
+        timeline.close();
+        Ok(())
+    }
+
+    /// Lists, chooses, and opens the archive up to the end of its table of contents.
+    async fn choose(
+        &self,
+        record: &mut Record,
+        owned: &mut Owned,
+    ) -> Result<(Store, Object, Opened), Reason> {
+        let backup = &self.service.backup;
+        let store = Store::open(&backup.location, &backup.store).await.map_err(|error| error.reason())?;
+        owned.store = Some(store.clone());
+        let listing = store.list().await.map_err(|error| error.reason())?;
+        let catalog = Catalog::new(listing, backup);
+        let select = &backup.select;
+        fill::listing(record, &catalog, select);
+
+        let now = self.watch.started_at();
+        let seed = self.outside.run_id.as_u64_pair().1;
+        let selection = catalog.select(select, seed, now).map_err(|error| error.reason())?;
+        fill::selected(record, &selection);
+        fill::notices(record, &selection.warnings, self.events);
+        let chosen = &selection.backup;
+        let object = chosen.object.clone();
+        self.events.emit(EventKind::BackupChosen { uri: object.uri.clone(), bytes: object.bytes });
+        doubted(&selection)?;
+        let anchor = anchor::outside(&store, chosen).await?;
+
+        let download = Download::new(&store, &object, 0..object.bytes, self.tuning());
+        let opened = match restore::open(download, object.bytes, self.events).await {
+            Ok(opened) => opened,
+            Err(halted) => return Err(self.second_opinion(halted, &store, &object, record).await),
+        };
+        let expected = anchor.unwrap_or_else(|| anchor::inside(opened.toc.header.compression));
+        fill::archive(record, &opened.toc, expected);
+        if chosen.point.is_none()
+            && let Some(zone) = &backup.dump_timezone
+            && let Some(point) = ConsistencyPoint::from_header(opened.toc.header.created, zone)
+        {
+            fill::header_point(record, point);
+        }
+        fill::recovery_point(record, &catalog, chosen.available_at, now);
+        Ok((store, object, opened))
+    }
+
+    /// A cluster of our own, and in it a database as the archive describes it.
+    async fn provision<'o>(
+        &self,
+        opened: &Opened,
+        record: &mut Record,
+        owned: &'o mut Owned,
+    ) -> Result<&'o Scratch, Reason> {
+        let plan = &self.service.scratch;
+        let header = &opened.toc.header;
+        let at_least = header.server_major().max(header.dump_major()).unwrap_or(0);
+        let install: Install = choose_install(&find_installs(plan.postgres_bin.as_deref()), at_least)
+            .map_err(|error| error.reason())?;
+        let options = ClusterOptions {
+            parent: plan.directory.clone(),
+            directory_name: new_directory_name(),
+            settings: settings::server_settings(
+                plan.settings,
+                self.outside.site.hardware.memory_bytes,
+                self.jobs(),
+            ),
+            isolation: plan.isolation,
+            initdb: InitdbOptions { page_checksums: false },
+            start_deadline: START_DEADLINE,
+        };
+        let resource = Resource::from(options.places().map_err(|error| error.reason())?);
+        self.outside.journal.will_create(&self.service.name, &resource).map_err(|error| error.reason())?;
+        owned.resource = Some(resource.clone());
+        let cluster = Cluster::start(&install, options).await.map_err(|error| error.reason())?;
+        self.outside.journal.created(&self.service.name, &resource).map_err(|error| error.reason())?;
+        record.environment = Some(fill::environment(&cluster, &install, self.service, self.outside.site));
+        let scratch = owned.scratch.insert(Scratch::in_cluster(cluster, install.version.major));
+        scratch.make_database(&opened.toc).await.map_err(|error| error.reason())?;
+        if let Some(environment) = record.environment.as_mut() {
+            environment.database_created_by_run = true;
+        }
+        Ok(scratch)
+    }
+
+    /// Everything of the archive into the scratch.
+    async fn restore(
+        &self,
+        opened: Opened,
+        scratch: &Scratch,
+        store: &Store,
+        object: &Object,
+        record: &mut Record,
+    ) -> Result<Restored, Reason> {
+        let restored = match restore::restore(opened, scratch, self.jobs(), self.watch, self.events).await {
+            Ok(restored) => restored,
+            Err(halted) => return Err(self.second_opinion(halted, store, object, record).await),
+        };
+        record.restore = Some(fill::restored(&restored, self.jobs(), self.tuning()));
+        if let Some(artifact) = record.artifact.as_mut() {
+            let observed = fill::observed(&restored.read);
+            artifact.matches = match artifact.expected.source {
+                // Each stream was decompressed to its end, where its checksum stands.
+                Anchor::Codec => Some(true),
+                _ => artifact.expected.agrees_with(&observed),
+            };
+            artifact.trailing_bytes = Some(restored.read.trailing_bytes);
+            artifact.observed = Some(observed);
+        }
+        Ok(restored)
+    }
+
+    /// An archive that can't be read is blamed on the backup only if a second reading finds
+    /// the same bytes.
+    async fn second_opinion(
+        &self,
+        halted: Halted,
+        store: &Store,
+        object: &Object,
+        record: &mut Record,
+    ) -> Reason {
+        let reason = halted.error.reason();
+        if reason.code.blame() == Blame::Environment {
+            return reason;
+        }
+        let Some(first) = halted.read else { return reason };
+        let artifact = record.artifact.get_or_insert_with(crate::record::Artifact::unread);
+        artifact.observed = Some(fill::observed(&first));
+        let again = Download::new(store, object, 0..object.bytes, self.tuning());
+        match restore::read_again(again).await {
+            Ok(second) if second.digest == first.digest => reason,
+            Ok(_) => Reason::new(
+                Code::TransportUnreliable,
+                format!("two readings of '{}' gave different bytes", object.uri),
+                "see the network between here and the store, and run the drill again",
+            ),
+            Err(error) => error.reason(),
+        }
+    }
+
+    /// A digest from outside that does not fit is believed only if a second reading agrees.
+    async fn anchor_holds(&self, store: &Store, object: &Object, record: &mut Record) -> Result<(), Reason> {
+        let Some(artifact) = record.artifact.as_mut() else { return Ok(()) };
+        if artifact.matches != Some(false) {
+            return Ok(());
+        }
+        let again = Download::new(store, object, 0..object.bytes, self.tuning());
+        let read = restore::read_again(again).await.map_err(|error| error.reason())?;
+        artifact.observed_again = Some(fill::observed(&read));
+        Ok(())
+    }
+
+    fn measure(&self, record: &mut Record, timeline: &Timeline) {
+        let Some(measured) = timeline.recovery() else { return };
+        let declared: BTreeMap<_, _> =
+            self.service.overheads.iter().map(|(name, length)| (name.clone(), (*length).into())).collect();
+        record.measurements.recovery_time =
+            Some(RecoveryTime::of(measured.into(), declared, record.objectives.rto_ms));
+    }
+
+    /// The rows that came back are the rows of the archive, and the plan's questions.
+    async fn prove(
+        &self,
+        toc: &crate::archive::Toc,
+        restored: &Restored,
+        scratch: &Scratch,
+        record: &mut Record,
+    ) -> Result<(), Reason> {
+        let rows = restored.tables.iter().map(|table| table.seen.hash.rows()).sum();
+        let checks = &self.service.checks;
+        self.events.emit(EventKind::ProofPlanned {
+            tables: restored.tables.len(),
+            rows,
+            checks: checks.len(),
+        });
+        let refused = |error: proof::Error| error.reason();
+        let tables =
+            proof::compare(toc, restored, scratch, self.jobs(), self.events).await.map_err(refused)?;
+        let mut fidelity = Fidelity::of(ComparedTo::ArchiveStream, tables.iter().map(fill::table).collect());
+        let objects = proof::compare_large_objects(restored, scratch).await.map_err(refused)?;
+        let sequences = proof::compare_sequences(toc, scratch).await.map_err(refused)?;
+        fidelity.large_objects = Some(fill::compared(objects));
+        fidelity.sequences = Some(fill::compared(sequences));
+        record.fidelity = Some(fidelity);
+
+        let reports = proof::put(checks, scratch, Timestamp::now(), self.events).await.map_err(refused)?;
+        fill::content_age(record, &reports);
+        record.checks = Some(crate::record::Checks::of(
+            checks.len() as u64,
+            self.service.content_only,
+            reports.iter().map(fill::check).collect(),
+        ));
+        Ok(())
+    }
+
+    fn jobs(&self) -> usize {
+        self.service.restore.jobs.unwrap_or_else(|| self.outside.site.cores())
+    }
+
+    fn tuning(&self) -> Tuning {
+        let default = Tuning::default();
+        Tuning {
+            connections: self.service.restore.connections.unwrap_or(default.connections),
+            part_bytes: self.service.restore.part_bytes.unwrap_or(default.part_bytes),
+        }
+    }
+}
+
+/// A backup whose own sources contradict each other about its moment is not drilled: nobody
+/// could say how old the data is.
+fn doubted(selection: &catalog::Selection) -> Result<(), Reason> {
+    match selection.reasons.iter().find(|reason| reason.code == Code::TimeSourcesDisagree) {
+        Some(reason) => Err(reason.clone()),
+        None => Ok(()),
+    }
+}
+
+/// The restore ends when everything is on disk, not when the last statement has returned.
+async fn make_durable(scratch: &Scratch) -> Result<(), Reason> {
+    let session = scratch.connect().await.map_err(|error| error.reason())?;
+    session.run("CHECKPOINT").await.map_err(|error| error.reason())
+}
+
+/// The store of a location, for faces that only list.
+///
+/// # Errors
+/// The store can't be reached as the plan says.
+pub async fn open_store(service: &Service) -> Result<Store, store::Error> {
+    Store::open(&service.backup.location, &service.backup.store).await
+}

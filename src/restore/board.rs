@@ -1,0 +1,222 @@
+//! The board between the stream and the connections: what is open, what may be taken next,
+//! what came of it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Stopwatch;
+use crate::restore::Error;
+use crate::restore::error::Failure;
+use crate::restore::load::{Feed, Load, Loaded};
+use crate::restore::schedule::Schedule;
+use crate::restore::spans::{Kind, Spans};
+
+/// Something for a connection to do.
+#[derive(Debug)]
+pub enum Work {
+    /// Take pieces of this load.
+    Load(Arc<Load>),
+    /// Run this entry.
+    Entry(u32),
+}
+
+/// Shared by the reading thread, the decoders and the connections.
+pub struct Board {
+    state: Mutex<State>,
+    changed: Notify,
+    /// Bounds the loads that are open at once, and with them memory.
+    openings: Arc<Semaphore>,
+    /// Cancelled when the restore has halted: decoders and connections stop.
+    pub cancel: CancellationToken,
+    /// Cancelled when nobody wants the outcome any more: reading stops, too.
+    pub abandoned: CancellationToken,
+    watch: Stopwatch,
+}
+
+struct State {
+    schedule: Schedule,
+    loads: Vec<(Arc<Load>, OwnedSemaphorePermit)>,
+    stream_over: bool,
+    halted: Option<Error>,
+    failures: Vec<Failure>,
+    outcomes: Vec<(Arc<Load>, Loaded)>,
+    entries_done: usize,
+    spans: Spans,
+}
+
+/// What is left on the board at the end.
+pub struct Outcome {
+    /// Every load, in the order in which they were completed.
+    pub loads: Vec<(Arc<Load>, Loaded)>,
+    /// Entries that failed.
+    pub failures: Vec<Failure>,
+    /// Entries that were run and succeeded after the rows began.
+    pub entries_done: usize,
+    /// When what was done.
+    pub spans: Spans,
+}
+
+impl Board {
+    /// A board with nothing open.
+    pub fn new(schedule: Schedule, loads_open_max: usize, watch: Stopwatch) -> Board {
+        let abandoned = CancellationToken::new();
+        Board {
+            state: Mutex::new(State {
+                schedule,
+                loads: Vec::new(),
+                stream_over: false,
+                halted: None,
+                failures: Vec::new(),
+                outcomes: Vec::new(),
+                entries_done: 0,
+                spans: Spans::default(),
+            }),
+            changed: Notify::new(),
+            openings: Arc::new(Semaphore::new(loads_open_max)),
+            cancel: abandoned.child_token(),
+            abandoned,
+            watch,
+        }
+    }
+
+    /// Opens a load, waiting while too many are open; nothing when the restore is over.
+    pub async fn open(&self, load: Arc<Load>, compressed_bytes: Option<u64>) -> Option<()> {
+        let permit = tokio::select! {
+            permit = self.openings.clone().acquire_owned() => permit.ok()?,
+            () = self.cancel.cancelled() => return None,
+        };
+        let mut state = self.state();
+        state.schedule.weigh(load.entry, compressed_bytes.unwrap_or(0));
+        state.loads.push((load, permit));
+        Some(())
+    }
+
+    /// A piece was queued: somebody may want it.
+    pub fn stir(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// The decoder of a load is done with it.
+    pub fn source_over(&self, feed: Feed) {
+        let load = feed.load().clone();
+        feed.finish();
+        self.settle(&load);
+    }
+
+    /// A connection has left a load, or its source is over: it may be complete now.
+    pub fn settle(&self, load: &Arc<Load>) {
+        if let Some(loaded) = load.take_outcome() {
+            let mut state = self.state();
+            state.loads.retain(|(open, _)| !Arc::ptr_eq(open, load));
+            state.schedule.finish(load.entry);
+            state.failures.extend(loaded.failure.clone());
+            state.outcomes.push((load.clone(), loaded));
+        }
+        self.stir();
+    }
+
+    /// Every block of the archive was read.
+    pub fn stream_over(&self) {
+        self.state().stream_over = true;
+        self.stir();
+    }
+
+    /// The restore can't go on. The first word counts.
+    pub fn halt(&self, error: Error) {
+        self.state().halted.get_or_insert(error);
+        self.cancel.cancel();
+        self.stir();
+    }
+
+    /// What to do next; nothing when all is done or the restore has halted.
+    pub async fn next(&self) -> Option<Work> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            match self.look() {
+                Look::Work(work) => return Some(work),
+                Look::Over => return None,
+                Look::Wait => changed.await,
+            }
+        }
+    }
+
+    fn look(&self) -> Look {
+        let mut state = self.state();
+        if state.halted.is_some() {
+            return Look::Over;
+        }
+        if let Some((load, _)) = state.loads.iter().find(|(load, _)| load.wants_connection()) {
+            return Look::Work(Work::Load(load.clone()));
+        }
+        if let Some(id) = state.schedule.start_next() {
+            return Look::Work(Work::Entry(id));
+        }
+        let over = state.stream_over && state.loads.is_empty() && state.schedule.left() == 0;
+        if over { Look::Over } else { Look::Wait }
+    }
+
+    /// Whether a connection that waits for pieces had better do something else.
+    pub fn has_other_work(&self) -> bool {
+        self.state().schedule.has_next()
+    }
+
+    /// An entry was run.
+    pub fn finish_entry(&self, id: u32, failure: Option<Failure>) {
+        let mut state = self.state();
+        state.schedule.finish(id);
+        match failure {
+            Some(failure) => state.failures.push(failure),
+            None => state.entries_done += 1,
+        }
+        drop(state);
+        self.stir();
+    }
+
+    /// Something of `kind` was done from `began` until now.
+    pub fn note(&self, kind: Kind, began: Duration) {
+        let now = self.watch.elapsed();
+        self.state().spans.note(kind, began, now);
+    }
+
+    /// The drill's own clock.
+    pub fn elapsed(&self) -> Duration {
+        self.watch.elapsed()
+    }
+
+    /// Why the restore could not go on, if it could not.
+    pub fn halted(&self) -> Option<Error> {
+        self.state().halted.clone()
+    }
+
+    /// What came of everything.
+    ///
+    /// # Errors
+    /// The restore has halted.
+    pub fn outcome(&self) -> Result<Outcome, Error> {
+        let mut state = self.state();
+        if let Some(error) = state.halted.clone() {
+            return Err(error);
+        }
+        Ok(Outcome {
+            loads: std::mem::take(&mut state.outcomes),
+            failures: std::mem::take(&mut state.failures),
+            entries_done: state.entries_done,
+            spans: state.spans.clone(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Look {
+    Work(Work),
+    Wait,
+    Over,
+}

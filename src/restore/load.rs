@@ -1,0 +1,216 @@
+//! One table's rows on their way: filled by a decoder thread, emptied by connections.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::restore::error::Failure;
+use crate::restore::shape::{RowShape, RowsSeen};
+
+/// Pieces of one table that wait for a connection, at most; with their size it bounds memory.
+const PIECES_WAITING_MAX: usize = 8;
+
+/// What a decoder hands to a connection.
+#[derive(Debug)]
+pub enum Piece {
+    /// Whole rows of COPY text.
+    Rows(Bytes),
+    /// Whole INSERT statements, and the rows in them.
+    Statements {
+        /// The statements.
+        sql: String,
+        /// How many rows they insert.
+        rows: u64,
+    },
+    /// A stretch of a large object.
+    LargeObject {
+        /// Which.
+        oid: u32,
+        /// Where in it the stretch lies.
+        offset: u64,
+        /// The stretch; empty for an empty object.
+        bytes: Bytes,
+    },
+}
+
+/// How the rows are put into the table.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// `COPY … FROM stdin` over as many connections as there are pieces for.
+    Copy {
+        /// The statement, made by us from the parsed one.
+        statement: String,
+    },
+    /// The same over one connection, in one transaction with a TRUNCATE, which spares the log.
+    CopyAlone {
+        /// The statement, made by us from the parsed one.
+        statement: String,
+        /// `TRUNCATE TABLE ONLY …`.
+        truncate: String,
+    },
+    /// INSERT statements over one connection.
+    Statements,
+    /// Large objects over one connection, in one transaction.
+    LargeObjects,
+}
+
+/// One entry of the stream, from its first piece to its last.
+#[derive(Debug)]
+pub struct Load {
+    /// The entry's id in the table of contents.
+    pub entry: u32,
+    /// The qualified name of the table.
+    pub name: Arc<str>,
+    /// How its rows are put.
+    pub way: Way,
+    /// What is known of its columns.
+    pub shape: RowShape,
+    queue: tokio::sync::Mutex<mpsc::Receiver<Piece>>,
+    waiting: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    connections: usize,
+    source_over: bool,
+    seen: RowsSeen,
+    counted_rows: u64,
+    failure: Option<Failure>,
+    closed: bool,
+}
+
+/// What came of a load.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What was seen of the rows.
+    pub seen: RowsSeen,
+    /// Rows that were counted but not hashed.
+    pub counted_rows: u64,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+}
+
+/// The end of a load that the decoder holds.
+#[derive(Debug)]
+pub struct Feed {
+    load: Arc<Load>,
+    sender: mpsc::Sender<Piece>,
+}
+
+impl Feed {
+    /// Hands a piece over, and waits while too many are waiting. `false`: nobody wants it,
+    /// because the restore is over.
+    pub async fn push(&self, piece: Piece, cancel: &CancellationToken) -> bool {
+        self.load.waiting.fetch_add(1, Ordering::SeqCst);
+        tokio::select! {
+            sent = self.sender.send(piece) => sent.is_ok(),
+            () = cancel.cancelled() => false,
+        }
+    }
+
+    /// The load that is fed.
+    pub fn load(&self) -> &Arc<Load> {
+        &self.load
+    }
+
+    /// Everything was handed over.
+    pub fn finish(self) {
+        self.load.state().source_over = true;
+    }
+}
+
+impl Load {
+    /// A load and the end by which it is fed.
+    pub fn open(entry: u32, name: Arc<str>, way: Way, shape: RowShape) -> (Arc<Load>, Feed) {
+        let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
+        let load = Arc::new(Load {
+            entry,
+            name,
+            way,
+            shape,
+            queue: tokio::sync::Mutex::new(receiver),
+            waiting: AtomicUsize::new(0),
+            state: Mutex::new(State::default()),
+        });
+        (load.clone(), Feed { load, sender })
+    }
+
+    /// Whether one more connection would have something to do.
+    pub fn wants_connection(&self) -> bool {
+        let state = self.state();
+        let room = matches!(self.way, Way::Copy { .. }) || state.connections == 0;
+        room && self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    /// A connection joins. The guard leaves when dropped.
+    pub fn join(self: &Arc<Load>) -> Joined {
+        self.state().connections += 1;
+        Joined { load: self.clone() }
+    }
+
+    /// The next piece; none when all were taken.
+    pub async fn next(&self) -> Option<Piece> {
+        let piece = self.queue.lock().await.recv().await;
+        if piece.is_some() {
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+        piece
+    }
+
+    /// Whether nothing waits and another connection is there to take what comes.
+    pub fn can_spare_a_connection(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0 && self.state().connections > 1
+    }
+
+    /// Adds what a connection saw.
+    pub fn add(&self, seen: RowsSeen, counted_rows: u64) {
+        let mut state = self.state();
+        state.seen.merge(seen);
+        state.counted_rows += counted_rows;
+    }
+
+    /// The first failure stands for all that follow from it.
+    pub fn fail(&self, failure: Failure) {
+        self.state().failure.get_or_insert(failure);
+    }
+
+    /// Whether what still comes is thrown away.
+    pub fn failed(&self) -> bool {
+        self.state().failure.is_some()
+    }
+
+    /// The outcome, once: when the source is over, nothing waits and every connection has left.
+    pub fn take_outcome(&self) -> Option<Loaded> {
+        let mut state = self.state();
+        let over = state.source_over && state.connections == 0 && self.waiting.load(Ordering::SeqCst) == 0;
+        if !over || state.closed {
+            return None;
+        }
+        state.closed = true;
+        Some(Loaded {
+            seen: std::mem::take(&mut state.seen),
+            counted_rows: state.counted_rows,
+            failure: state.failure.take(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place at a load.
+#[derive(Debug)]
+pub struct Joined {
+    load: Arc<Load>,
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        self.load.state().connections -= 1;
+    }
+}

@@ -1,0 +1,199 @@
+//! The scratch database: made empty from the archive's own settings, in a cluster of its own.
+
+use crate::archive::{DatabaseSettings, LocaleProvider, Toc};
+use crate::postgres::{self, Cluster, Session, quote_identifier, quote_literal};
+use crate::restore::Error;
+use crate::verdict::Code;
+
+/// The name of the database that a drill restores into; its cluster holds no other.
+pub const DATABASE: &str = "firedrill_scratch";
+
+/// A throwaway cluster with one database, empty until something is restored into it.
+pub struct Scratch {
+    cluster: Cluster,
+    server_major: u32,
+}
+
+impl Scratch {
+    /// A scratch in `cluster`, still without its database.
+    pub fn in_cluster(cluster: Cluster, server_major: u32) -> Scratch {
+        Scratch { cluster, server_major }
+    }
+
+    /// Makes the database as the archive's DATABASE entry describes it.
+    ///
+    /// # Errors
+    /// An extension that the archive needs is not there, a locale is unknown to this machine,
+    /// or the server refused.
+    pub async fn make_database(&self, toc: &Toc) -> Result<(), Error> {
+        let session = self.session("postgres").await?;
+        check_extensions(&session, toc).await?;
+        let settings = toc.database_settings().map_err(|error| Error::archive(&error))?;
+        let create = create_statement(settings.as_ref(), toc, self.server_major);
+        session.run(&create).await.map_err(|error| cannot_create(&error, settings.as_ref()))?;
+        self.apply_properties(&session, toc).await?;
+        self.assert_empty().await
+    }
+
+    /// The cluster under it.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The major version of its server.
+    pub fn server_major(&self) -> u32 {
+        self.server_major
+    }
+
+    /// A session in the scratch database as an application would get it, except that it has
+    /// seen that it is in the right one.
+    ///
+    /// # Errors
+    /// The server is gone, or it is not the drill's own.
+    pub async fn connect(&self) -> Result<Session, Error> {
+        self.session(DATABASE).await
+    }
+
+    /// A session in the state that the archive's statements expect.
+    ///
+    /// # Errors
+    /// As [`Scratch::connect`].
+    pub async fn connect_to_restore(&self, toc: &Toc) -> Result<Session, Error> {
+        let session = self.connect().await?;
+        session.run(&preamble(toc, self.server_major)).await.map_err(|error| Error::postgres(&error))?;
+        Ok(session)
+    }
+
+    /// Stops the server and removes everything.
+    ///
+    /// # Errors
+    /// Something is left behind; the error names it.
+    pub async fn remove(self) -> Result<(), postgres::Error> {
+        self.cluster.stop().await
+    }
+
+    async fn session(&self, database: &str) -> Result<Session, Error> {
+        let session = self.cluster.connect(database).await.map_err(|error| Error::postgres(&error))?;
+        session.assert_here(self.cluster.run_token()).await.map_err(|error| Error::postgres(&error))?;
+        Ok(session)
+    }
+
+    /// Settings that the database had of its own: without them its queries may mean other things.
+    async fn apply_properties(&self, session: &Session, toc: &Toc) -> Result<(), Error> {
+        let properties = toc.database_properties().map_err(|error| Error::archive(&error))?;
+        for setting in properties.settings.iter().filter(|setting| setting.role.is_none()) {
+            let alter = format!("ALTER DATABASE {} {}", quote_identifier(DATABASE), setting.set_clause());
+            // A parameter of an extension that is not loaded yet, or of another major, is no
+            // reason not to restore; what matters of the settings is proven by the checks.
+            if let Err(error) = session.run(&alter).await
+                && error.kind() != postgres::Kind::Statement
+            {
+                return Err(Error::postgres(&error));
+            }
+        }
+        Ok(())
+    }
+
+    async fn assert_empty(&self) -> Result<(), Error> {
+        let session = self.connect().await?;
+        let sql = "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                   WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+        let rows = session.rows(sql).await.map_err(|error| Error::postgres(&error))?;
+        if rows.first().and_then(|row| row.first()).and_then(Option::as_deref) == Some("0") {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::WrongDatabase,
+            "the new scratch database is not empty",
+            "report this as a bug of firedrill",
+        ))
+    }
+}
+
+async fn check_extensions(session: &Session, toc: &Toc) -> Result<(), Error> {
+    let rows = session.rows("SELECT name FROM pg_catalog.pg_available_extensions").await;
+    let rows = rows.map_err(|error| Error::postgres(&error))?;
+    let available: std::collections::HashSet<&str> =
+        rows.iter().filter_map(|row| row.first()?.as_deref()).collect();
+    let missing: Vec<String> =
+        toc.required_extensions().into_iter().filter(|name| !available.contains(name.as_str())).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::ExtensionMissing,
+        format!("the archive needs extensions that the scratch server does not have: {}", missing.join(", ")),
+        "install their packages for the PostgreSQL that firedrill uses, or name another one in scratch.postgres.bin",
+    ))
+}
+
+fn create_statement(settings: Option<&DatabaseSettings>, toc: &Toc, server_major: u32) -> String {
+    let encoding = settings.and_then(|s| s.encoding.as_deref()).unwrap_or(toc.encoding.name());
+    let mut sql = format!(
+        "CREATE DATABASE {} TEMPLATE template0 ENCODING {}",
+        quote_identifier(DATABASE),
+        quote_literal(encoding)
+    );
+    let Some(settings) = settings else { return sql };
+    let mut option = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            sql.push_str(&format!(" {name} {}", quote_literal(value)));
+        }
+    };
+    let libc = settings.locale.as_deref().filter(|_| settings.provider == LocaleProvider::Libc);
+    option("LC_COLLATE", settings.lc_collate.as_deref().or(libc));
+    option("LC_CTYPE", settings.lc_ctype.as_deref().or(libc));
+    match settings.provider {
+        LocaleProvider::Libc => {}
+        LocaleProvider::Icu => {
+            option("ICU_LOCALE", settings.icu_locale.as_deref().or(settings.locale.as_deref()));
+            option("ICU_RULES", settings.icu_rules.as_deref());
+            sql.push_str(" LOCALE_PROVIDER icu");
+        }
+        LocaleProvider::Builtin => {
+            option("BUILTIN_LOCALE", settings.builtin_locale.as_deref().or(settings.locale.as_deref()));
+            sql.push_str(" LOCALE_PROVIDER builtin");
+        }
+    }
+    if settings.provider == LocaleProvider::Libc && server_major >= 15 {
+        sql.push_str(" LOCALE_PROVIDER libc");
+    }
+    sql
+}
+
+fn cannot_create(error: &postgres::Error, settings: Option<&DatabaseSettings>) -> Error {
+    if error.kind() != postgres::Kind::Statement {
+        return Error::postgres(error);
+    }
+    let locale =
+        settings.and_then(|settings| settings.lc_collate.clone().or_else(|| settings.locale.clone()));
+    let wanted = locale.map_or(String::new(), |locale| format!(" with the locale '{locale}'"));
+    Error::new(
+        Code::ScratchUnavailable,
+        format!("the scratch database could not be made{wanted}: {error}"),
+        "install that locale on this machine (Debian: 'locale-gen', RPM: a glibc-langpack)",
+    )
+}
+
+/// The state of a session that the archive's statements and rows expect.
+fn preamble(toc: &Toc, server_major: u32) -> String {
+    let mut sql = String::from(
+        "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;\n",
+    );
+    if server_major >= 17 {
+        sql.push_str("SET transaction_timeout = 0;\n");
+    }
+    let conforming = if toc.std_strings() { "on" } else { "off" };
+    sql.push_str(&format!("SET standard_conforming_strings = {conforming};\n"));
+    sql.push_str(toc.search_path_statement().unwrap_or("SET search_path = pg_catalog;"));
+    sql.push_str(
+        "\nSET check_function_bodies = false; SET xmloption = content; SET client_min_messages = warning;\n\
+         SET row_security = off; SET default_tablespace = ''; SET session_replication_role = origin;\n\
+         SET array_nulls = on; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';\n\
+         SET default_transaction_read_only = off; SET synchronous_commit = off;\n",
+    );
+    if !toc.std_strings() {
+        sql.push_str("SET escape_string_warning = off;\n");
+    }
+    sql
+}

@@ -1,0 +1,121 @@
+//! The shape of a table's rows: which fields tell the dumping session's settings, and in
+//! which order a partitioned root wants them hashed.
+
+use crate::digest::RowHash;
+use crate::restore::zone::ZoneSamples;
+
+/// What is known of a table's columns before its rows come.
+#[derive(Clone, Debug, Default)]
+pub struct RowShape {
+    /// Fields (from 0) of type `timestamptz`.
+    pub instants: Vec<usize>,
+    /// Fields (from 0) of type `bytea`.
+    pub binaries: Vec<usize>,
+    /// For rows that go through a partitioned root: the field that stands at each place of
+    /// the root's own column order.
+    pub order: Option<Vec<usize>>,
+}
+
+/// What was seen of a table's rows.
+#[derive(Clone, Debug, Default)]
+pub struct RowsSeen {
+    /// Their hash and number.
+    pub hash: RowHash,
+    /// What they say of the dumping session's time zone.
+    pub zones: ZoneSamples,
+    /// Whether a `bytea` was written in the escape format.
+    pub bytea_escape: bool,
+}
+
+impl RowsSeen {
+    /// Adds what was seen elsewhere.
+    pub fn merge(&mut self, other: RowsSeen) {
+        self.hash.merge(&other.hash);
+        self.zones.merge(other.zones);
+        self.bytea_escape |= other.bytea_escape;
+    }
+}
+
+impl RowShape {
+    /// Takes a piece of whole rows, each ended by a newline.
+    pub fn take(&self, piece: &[u8], seen: &mut RowsSeen) {
+        let mut rest = piece;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (row, after) = rest.split_at(end);
+            self.take_row(row, seen);
+            rest = after.get(1..).unwrap_or_default();
+        }
+        if !rest.is_empty() {
+            self.take_row(rest, seen);
+        }
+    }
+
+    fn take_row(&self, row: &[u8], seen: &mut RowsSeen) {
+        if self.order.is_none() && self.instants.is_empty() && self.binaries.is_empty() {
+            seen.hash.add(row);
+            return;
+        }
+        for (index, field) in row.split(|byte| *byte == b'\t').enumerate() {
+            if self.instants.contains(&index) {
+                seen.zones.take(field);
+            }
+            if self.binaries.contains(&index) && !field.is_empty() && field != b"\\N" {
+                seen.bytea_escape |= !field.starts_with(b"\\\\x");
+            }
+        }
+        match &self.order {
+            None => seen.hash.add(row),
+            Some(order) => seen.hash.add(&reordered(row, order)),
+        }
+    }
+}
+
+/// The row with its fields in another order.
+fn reordered(row: &[u8], order: &[usize]) -> Vec<u8> {
+    let fields: Vec<&[u8]> = row.split(|byte| *byte == b'\t').collect();
+    let mut out = Vec::with_capacity(row.len());
+    for (place, field) in order.iter().enumerate() {
+        if place > 0 {
+            out.push(b'\t');
+        }
+        out.extend_from_slice(fields.get(*field).copied().unwrap_or_default());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(shape: &RowShape, piece: &str) -> RowsSeen {
+        let mut seen = RowsSeen::default();
+        shape.take(piece.as_bytes(), &mut seen);
+        seen
+    }
+
+    #[test]
+    fn rows_are_counted_by_their_newlines() {
+        let plain = RowShape::default();
+        for (piece, rows) in [("", 0), ("1\n", 1), ("1\n2\n", 2), ("\n\n", 2), ("1", 1)] {
+            assert_eq!(seen(&plain, piece).hash.rows(), rows, "{piece:?}");
+        }
+    }
+
+    #[test]
+    fn partitions_with_other_column_orders_hash_alike() {
+        let plain = RowShape::default();
+        let turned = RowShape { order: Some(vec![1, 0, 2]), ..RowShape::default() };
+        assert_eq!(seen(&plain, "a\tb\tc\n").hash, seen(&turned, "b\ta\tc\n").hash);
+        assert_ne!(seen(&plain, "a\tb\tc\n").hash, seen(&turned, "a\tb\tc\n").hash);
+    }
+
+    #[test]
+    fn the_escape_format_of_bytea_shows() {
+        let shape = RowShape { binaries: vec![1], ..RowShape::default() };
+        for (piece, escape) in
+            [("1\t\\\\x00ff\n", false), ("1\t\\N\n", false), ("1\t\n", false), ("1\tabc\n", true)]
+        {
+            assert_eq!(seen(&shape, piece).bytea_escape, escape, "{piece:?}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The archive as one stream, read once and in order: hashed, walked, decoded, handed over.
+//!
+//! One thread reads, hashes and walks; each open block has a decoder thread of its own. All
+//! queues are bounded, so the slowest of network, decoding and server sets the pace.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use crate::archive::{BlockWalker, Decoded, Piece as Block, RowReader, StatementReader, Toc, decode};
+use crate::digest::{Digest, Hasher};
+use crate::event::{EventKind, Events};
+use crate::restore::Error;
+use crate::restore::board::Board;
+use crate::restore::chunks::{Message, Stream, stream};
+use crate::restore::load::{Feed, Load, Piece, Way};
+use crate::restore::shape::RowShape;
+use crate::restore::spans::Kind;
+use crate::store::Download;
+use crate::verdict::Blame;
+
+/// Rows are cut into pieces of about this size.
+const PIECE_BYTES: usize = 256 * 1024;
+/// Compressed chunks that wait for a decoder, at most.
+const CHUNKS_WAITING_MAX: usize = 4;
+
+/// How the rows of each entry are put, decided before the stream begins.
+pub type Ways = std::collections::HashMap<u32, Planned>;
+
+/// What is decided about the rows of one entry.
+#[derive(Debug)]
+pub struct Planned {
+    /// The qualified name of the table.
+    pub name: Arc<str>,
+    /// How its rows are put.
+    pub way: Way,
+    /// What is known of its columns.
+    pub shape: RowShape,
+    /// The stored size of its rows, where the archive tells.
+    pub stored_bytes: Option<u64>,
+}
+
+/// What was read.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// SHA-256 of every stored byte.
+    pub digest: Digest,
+    /// How many they were.
+    pub bytes: u64,
+    /// Bytes after the last block that belong to nothing.
+    pub trailing_bytes: u64,
+}
+
+/// An archive whose table of contents was read, and the rest of which is still to come.
+pub struct Opened {
+    /// The table of contents.
+    pub toc: Arc<Toc>,
+    /// The rest of the stream.
+    pub download: Download,
+    /// The size of the object.
+    pub bytes: u64,
+    /// What was read of the stream beyond the table of contents.
+    pub rest: Bytes,
+    /// Has taken everything read so far, `rest` included.
+    pub hasher: Hasher,
+}
+
+/// The reading thread.
+pub struct Reader {
+    board: Arc<Board>,
+    ways: Ways,
+    toc: Arc<Toc>,
+    events: Events,
+    runtime: Handle,
+    open: Option<SyncSender<Message>>,
+}
+
+impl Reader {
+    /// A reader that hands over to `board`. Must be made inside the runtime.
+    pub fn new(board: Arc<Board>, ways: Ways, toc: Arc<Toc>, events: Events) -> Reader {
+        Reader { board, ways, toc, events, runtime: Handle::current(), open: None }
+    }
+
+    /// Reads to the end of the object, whatever happens to its contents: the digest says
+    /// whether a second reading would find the same bytes. Blocks; runs on a thread.
+    ///
+    /// # Errors
+    /// The store would not give all bytes. What is wrong with the archive goes to the board.
+    pub fn run(mut self, opened: Opened) -> Result<Read, Error> {
+        let Opened { toc, mut download, rest, mut hasher, .. } = opened;
+        let mut walker = Some(BlockWalker::new(&toc));
+        let mut blocks = Vec::new();
+        let mut part = Some(rest);
+        while let Some(bytes) = part {
+            if let Some(at) = walker.as_mut() {
+                let walked = at.push(bytes, &mut blocks).map_err(|error| Error::archive(&error));
+                let handed = walked.and_then(|()| self.hand_over(&mut blocks));
+                if let Err(error) = handed {
+                    walker = None;
+                    self.open = None;
+                    self.board.halt(error);
+                }
+            }
+            part = self.next_part(&mut download, &mut hasher)?;
+        }
+        self.open = None;
+        let trailing_bytes = match walker.map(BlockWalker::finish) {
+            Some(Ok(trailer)) => trailer.unread_bytes,
+            Some(Err(error)) => {
+                self.board.halt(Error::archive(&error));
+                0
+            }
+            None => 0,
+        };
+        self.board.stream_over();
+        Ok(Read { bytes: hasher.bytes(), digest: hasher.finish(), trailing_bytes })
+    }
+
+    fn next_part(&self, download: &mut Download, hasher: &mut Hasher) -> Result<Option<Bytes>, Error> {
+        let began = self.board.elapsed();
+        if self.board.halted().is_some_and(|error| error.reason().code.blame() == Blame::Environment) {
+            return Err(Error::lost("the restore"));
+        }
+        let part = self.runtime.block_on(async {
+            tokio::select! {
+                part = download.next() => part.transpose().map_err(|error| Error::store(&error)),
+                () = self.board.abandoned.cancelled() => Err(Error::lost("the restore")),
+            }
+        });
+        let Some(part) = part? else { return Ok(None) };
+        hasher.update(&part);
+        self.board.note(Kind::Download, began);
+        self.events.emit(EventKind::BytesFetched { bytes: part.len() as u64 });
+        Ok(Some(part))
+    }
+
+    fn hand_over(&mut self, blocks: &mut Vec<Block>) -> Result<(), Error> {
+        for block in blocks.drain(..) {
+            match block {
+                Block::TableData { id } | Block::LargeObjects { id } => self.open = self.open_block(id)?,
+                Block::LargeObject { oid } => self.send(Message::LargeObject { oid }),
+                Block::Chunk(chunk) => self.send(Message::Chunk(chunk)),
+                Block::LargeObjectEnd => self.send(Message::End),
+                Block::BlockEnd => {
+                    self.send(Message::BlockEnd);
+                    self.open = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A decoder that has given up is not an error here: it has told the board why.
+    fn send(&mut self, message: Message) {
+        if self.open.as_ref().is_some_and(|open| open.send(message).is_err()) {
+            self.open = None;
+        }
+    }
+
+    /// Starts the decoder of a block. Blocks of entries that nobody wants are read over.
+    fn open_block(&mut self, id: u32) -> Result<Option<SyncSender<Message>>, Error> {
+        let Some(Planned { name, way, shape, stored_bytes }) = self.ways.remove(&id) else { return Ok(None) };
+        let (load, feed) = Load::open(id, name.clone(), way, shape);
+        if self.runtime.block_on(self.board.open(load, stored_bytes)).is_none() {
+            return Ok(None);
+        }
+        self.events.emit(EventKind::TableStarted { table: name });
+        let (sender, receiver) = sync_channel(CHUNKS_WAITING_MAX);
+        let decoder = Decoder {
+            feed,
+            board: self.board.clone(),
+            toc: self.toc.clone(),
+            runtime: self.runtime.clone(),
+            began: self.board.elapsed(),
+        };
+        self.runtime.spawn_blocking(move || decoder.run(receiver));
+        Ok(Some(sender))
+    }
+}
+
+/// The thread that decodes one block.
+struct Decoder {
+    feed: Feed,
+    board: Arc<Board>,
+    toc: Arc<Toc>,
+    runtime: Handle,
+    began: Duration,
+}
+
+impl Decoder {
+    fn run(self, receiver: Receiver<Message>) {
+        let decoded = match self.feed.load().way {
+            Way::Copy { .. } | Way::CopyAlone { .. } => self.rows(&receiver),
+            Way::Statements => self.statements(&receiver),
+            Way::LargeObjects => self.large_objects(&receiver),
+        };
+        self.board.note(Kind::Decode, self.began);
+        match decoded {
+            Ok(()) => self.board.source_over(self.feed),
+            // A restore that is over cuts its decoders off: then this is not the archive's fault.
+            Err(_) if self.board.cancel.is_cancelled() => {}
+            Err(error) => self.board.halt(error),
+        }
+    }
+
+    /// Hands a piece over; an error ends a decoder whose restore is over.
+    fn push(&self, piece: Piece) -> Result<(), Error> {
+        let wanted = self.runtime.block_on(self.feed.push(piece, &self.board.cancel));
+        self.board.stir();
+        if wanted { Ok(()) } else { Err(Error::lost("the restore")) }
+    }
+
+    /// The stream that comes next, decompressed.
+    fn decoded<'r>(&self, receiver: &'r Receiver<Message>) -> Result<Decoded<Stream<'r>>, Error> {
+        decode(self.toc.header.compression, stream(receiver)).map_err(unreadable)
+    }
+
+    fn rows(&self, receiver: &Receiver<Message>) -> Result<(), Error> {
+        let mut rows = RowReader::new(self.decoded(receiver)?, PIECE_BYTES);
+        while let Some(piece) = rows.next_piece().map_err(unreadable)? {
+            self.push(Piece::Rows(piece))?;
+        }
+        Ok(())
+    }
+
+    fn statements(&self, receiver: &Receiver<Message>) -> Result<(), Error> {
+        let mut statements = StatementReader::new(self.decoded(receiver)?, &self.toc).map_err(unreadable)?;
+        let (mut sql, mut rows) = (String::new(), 0);
+        while let Some(statement) = statements.next_statement().map_err(unreadable)? {
+            sql.push_str(&self.toc.encoding.decode(statement.sql.into()).map_err(unreadable)?);
+            sql.push('\n');
+            rows += statement.rows;
+            if sql.len() >= PIECE_BYTES {
+                self.push(Piece::Statements {
+                    sql: std::mem::take(&mut sql),
+                    rows: std::mem::take(&mut rows),
+                })?;
+            }
+        }
+        if sql.is_empty() { Ok(()) } else { self.push(Piece::Statements { sql, rows }) }
+    }
+
+    fn large_objects(&self, receiver: &Receiver<Message>) -> Result<(), Error> {
+        loop {
+            match receiver.recv() {
+                Ok(Message::LargeObject { oid }) => self.large_object(oid, receiver)?,
+                Ok(Message::BlockEnd) => return Ok(()),
+                _ => return Err(Error::lost("the reading of large objects")),
+            }
+        }
+    }
+
+    fn large_object(&self, oid: u32, receiver: &Receiver<Message>) -> Result<(), Error> {
+        let mut decoded = self.decoded(receiver)?;
+        let mut offset = 0;
+        loop {
+            let mut bytes = Vec::with_capacity(PIECE_BYTES);
+            let limit = PIECE_BYTES as u64;
+            std::io::Read::read_to_end(&mut std::io::Read::take(&mut decoded, limit), &mut bytes)
+                .map_err(|error| unreadable(crate::archive::Error::from_io(error)))?;
+            let read = bytes.len();
+            if read > 0 || offset == 0 {
+                self.push(Piece::LargeObject { oid, offset, bytes: bytes.into() })?;
+            }
+            offset += read as u64;
+            if read < PIECE_BYTES {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn unreadable(error: crate::archive::Error) -> Error {
+    Error::archive(&error)
+}
