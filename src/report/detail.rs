@@ -27,9 +27,6 @@ pub fn detail(drill: &Reported<'_>, style: Style) -> String {
     for (label, words) in reasons(record).into_iter().chain(faults(record)) {
         say(label, &words);
     }
-    for (label, words) in warnings(record) {
-        say(label, &words);
-    }
     if let Some(words) = record.selection.as_ref().and_then(|selection| backup(selection, record)) {
         say("backup", &words);
     }
@@ -44,6 +41,9 @@ pub fn detail(drill: &Reported<'_>, style: Style) -> String {
     }
     if let Some(left) = left_behind(record) {
         say("left", &left);
+    }
+    for (label, words) in warnings(record) {
+        say(label, &words);
     }
     match drill.evidence {
         Some(path) => say("evidence", &encode::name(&path.to_string_lossy(), URI_COLUMNS)),
