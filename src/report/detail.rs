@@ -55,7 +55,8 @@ pub fn detail(drill: &Reported<'_>, style: Style) -> String {
 fn heading(record: &Record, verdict: Verdict, style: Style) -> String {
     let service = style.paint.bold(encode::name(&record.service.id, NAME_COLUMNS));
     let mut heading = format!("{service}: {}\n", style.paint.verdict(verdict, verdict));
-    if !record.verdict.statement.is_empty() {
+    // The reasons of anything else say the same, each with what to do.
+    if record.verdict.reasons.is_empty() && !record.verdict.statement.is_empty() {
         heading.push_str(&paragraph(&encode::sentence(&record.verdict.statement), style.columns));
     }
     heading

@@ -216,7 +216,6 @@ orders: pass
 ────────────────────────────────────────────────────────────────────────────────
 
 billing: fail
-  The latest backup of billing did not come back whole.
   why        the restored rows of 1 table differ from the rows inside the
              archive [DATA_MISMATCH]
   what to do keep this backup, restore an older one, and look at the storage
@@ -255,7 +254,6 @@ billing: fail
 ──────────────────────────────────────────────────────────────
 
 orders: inconclusive
-  The drill was not judged.
   why        nothing has been judged yet [NOT_EVALUATED]
   evidence   /var/lib/firedrill/evidence/orders/00000001.json
 
