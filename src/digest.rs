@@ -94,11 +94,6 @@ impl RowHash {
         self.bytes += other.bytes;
     }
 
-    /// A number of rows of which nothing else is known.
-    pub fn of_rows_only(rows: u64) -> RowHash {
-        RowHash { rows, ..RowHash::default() }
-    }
-
     /// How many rows were added.
     pub fn rows(&self) -> u64 {
         self.rows

@@ -1,12 +1,16 @@
 //! Damaged, hostile and foreign files: never a panic, never taken for whole, and the message
 //! names the fault.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers are tests too")]
+
 mod archive_support;
 
 use std::io::Write as _;
 
 use archive_support::{Shape, joined, load, pieces};
-use firedrill::archive::{DataPosition, Error, Kind, Piece, Survey, TocParser, survey};
+use firedrill::archive::{
+    DataPosition, Entry, Error, Kind, Piece, Survey, TableOfData, Toc, TocParser, survey,
+};
 use firedrill::verdict::Code;
 use proptest::prelude::*;
 
@@ -257,6 +261,77 @@ fn a_count_or_length_beyond_reason_is_refused_before_its_bytes_are_awaited() {
         let result = parser.push(&tail);
         let error = result.err().or_else(|| parser.end().err()).expect(name);
         assert!(matches!(error, Error::Limit { .. } | Error::Corrupt { .. }), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_table_of_contents_that_lies_is_refused_by_name() {
+    let (toc, pieces) = pieces(&load(18, "gzip-piped"));
+    let index = |kind: &str| toc.entries.iter().position(|entry| entry.kind == kind).unwrap();
+    let (encoding, strings, path) = (index("ENCODING"), index("STDSTRINGS"), index("SEARCHPATH"));
+    let (table, blobs) = (index("TABLE"), index("BLOB METADATA"));
+    type Change = Box<dyn Fn(&mut Vec<Entry>)>;
+    let definition =
+        |at: usize, text: &'static str| -> Change { Box::new(move |e| e[at].definition = text.into()) };
+    let set = "SELECT pg_catalog.set_config('search_path', 'evil', false);";
+    let cases: Vec<(Change, Code, &str)> = vec![
+        (Box::new(move |e| drop(e.remove(encoding))), Code::UnsupportedVersion, "encoding"),
+        (definition(encoding, "SET client_encoding = 'EUC_TW';"), Code::UnsupportedVersion, "EUC_TW"),
+        (definition(encoding, "SET client_encoding = UTF8; DROP TABLE x;"), Code::UnsafeArchive, "ENCODING"),
+        (
+            definition(strings, "SET standard_conforming_strings = 'maybe';"),
+            Code::UnsafeArchive,
+            "STDSTRINGS",
+        ),
+        (definition(path, set), Code::UnsafeArchive, "SEARCHPATH"),
+        (Box::new(move |e| e[table].id = e[table + 1].id), Code::ArtifactCorrupt, "dump id"),
+        (Box::new(move |e| e[table].id = 0), Code::ArtifactCorrupt, "dump id"),
+        (Box::new(move |e| e[table].has_data = true), Code::ArtifactCorrupt, "has data"),
+        (Box::new(move |e| e[table].tag = "a\0b".into()), Code::ArtifactCorrupt, "NUL"),
+        (definition(blobs, "17\n17\n"), Code::ArtifactCorrupt, "twice"),
+        (definition(blobs, "SELECT 1"), Code::ArtifactCorrupt, "BLOB METADATA"),
+    ];
+    for (change, code, word) in cases {
+        let mut changed = toc.clone();
+        change(&mut changed.entries);
+        let error = survey(&Shape::NEWEST.write(&changed, &pieces), PART_BYTES).expect_err(word);
+        assert_eq!(error.reason().code, code, "{word}: {error}");
+        assert!(error.to_string().contains(word), "{word}: {error}");
+    }
+}
+
+#[test]
+fn dependencies_that_lead_nowhere_or_stand_twice_are_dropped() {
+    let (mut toc, pieces) = pieces(&load(18, "gzip-piped"));
+    let (first, second) = (toc.entries[5].id, toc.entries[6].id);
+    toc.entries[40].dependencies = vec![second, 4_000_000_000, first, second, 0, first];
+    let read = survey(&Shape::NEWEST.write(&toc, &pieces), PART_BYTES).unwrap().toc;
+    assert_eq!(read.entries[40].dependencies, [second, first]);
+}
+
+#[test]
+fn rows_whose_table_is_not_in_the_archive_are_not_traced_to_another() {
+    let (mut toc, pieces) = pieces(&load(18, "gzip-piped"));
+    let table = toc.entries.iter().find(|entry| entry.kind == "TABLE").unwrap().id;
+    let data = toc.entries.iter().position(|entry| entry.is_table_data()).unwrap();
+    toc.entries[data].dependencies = vec![999_999, table];
+    let read = survey(&Shape::NEWEST.write(&toc, &pieces), PART_BYTES).unwrap().toc;
+    assert_eq!(read.table_of_data(&read.entries[data]), TableOfData::Absent);
+}
+
+#[test]
+fn names_in_another_encoding_are_read_in_it() {
+    let (mut toc, pieces) = pieces(&load(18, "gzip-piped"));
+    let tag = |toc: &Toc| {
+        toc.entries.iter().find(|e| e.kind == "TABLE" && e.tag.contains("Ta\"b")).unwrap().tag.clone()
+    };
+    assert!(tag(&toc).contains("ünï"));
+    let encoding = toc.entries.iter().position(|entry| entry.kind == "ENCODING").unwrap();
+    for (name, expected) in [("LATIN1", "Ã¼nÃ¯"), ("SQL_ASCII", "ünï"), ("WIN1251", "ГјnГЇ")] {
+        toc.entries[encoding].definition = format!("SET client_encoding = '{name}';\n");
+        let read = survey(&Shape::NEWEST.write(&toc, &pieces), PART_BYTES).unwrap().toc;
+        assert_eq!(read.encoding.name(), name);
+        assert!(tag(&read).contains(expected), "{name}: {}", tag(&read));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Real archives of six majors of pg_dump, read to their last byte.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers are tests too")]
+
 mod archive_support;
 
 use std::collections::{BTreeMap, BTreeSet};

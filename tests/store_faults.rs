@@ -89,15 +89,14 @@ fn read_faults() -> Vec<(&'static str, Fault, ErrorKind)> {
         ("more bytes", Fault::Long, TransportUnreliable),
         ("other bytes", Fault::RangeShifted, TransportUnreliable),
         ("no word which bytes", Fault::RangeUntold, TransportUnreliable),
-        ("a page for people", Fault::Text("<html>please log in</html>".into()), ErrorKind::SourceUnstable),
+        ("no word which object", Fault::Nameless, TransportUnreliable),
+        ("a page for people", Fault::Text("<html>please log in</html>".into()), TransportUnreliable),
     ]
 }
 
 #[tokio::test]
 async fn a_read_that_goes_wrong_once_is_made_again_and_right() {
-    for (name, fault, told) in
-        read_faults().into_iter().filter(|(.., told)| *told != ErrorKind::SourceUnstable)
-    {
+    for (name, fault, told) in read_faults() {
         let script = fault.clone();
         let server = FaultServer::start(one_object(), move |asked| match asked {
             Asked { ask: Ask::Get, nth: 1, .. } => script.clone(),
@@ -127,9 +126,8 @@ async fn a_read_that_keeps_going_wrong_is_called_by_its_name() {
         assert_eq!(error.reason().code.blame(), Blame::Environment, "{name}");
         assert!(error.to_string().contains("s3://b/p/a.dump"), "{name}: {error}");
         assert!(!error.to_string().contains("HOSTILE"), "{name}: {error}");
-        let expected = if kind == ErrorKind::SourceUnstable { 1 } else { 4 };
         let gets = server.log().iter().filter(|asked| asked.ask == Ask::Get).count();
-        assert_eq!(gets, expected, "{name}: {error}");
+        assert_eq!(gets, 4, "{name}: {error}");
         assert_eq!(store.traffic().bytes, 0, "{name}");
     }
 }
@@ -151,7 +149,6 @@ async fn a_range_that_is_ignored_is_never_taken_for_the_range() {
 async fn what_can_not_heal_is_asked_once() {
     let table = [
         ("swapped", Fault::Swapped, ErrorKind::SourceUnstable),
-        ("without a name", Fault::Nameless, ErrorKind::SourceUnstable),
         ("changed", Fault::Status(412, "PreconditionFailed"), ErrorKind::SourceUnstable),
         ("gone", Fault::Status(404, "NoSuchKey"), ErrorKind::SourceUnstable),
         ("shorter by now", Fault::Status(416, "InvalidRange"), ErrorKind::SourceUnstable),

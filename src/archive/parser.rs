@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::archive::encoding::Encoding;
-use crate::archive::entry::{DataPosition, Entry, Section};
+use crate::archive::entry::Entry;
 use crate::archive::error::Error;
 use crate::archive::header::{self, Header, RawHeader};
+use crate::archive::raw_entry::RawEntry;
 use crate::archive::sniff::{Kind, SNIFF_BYTES, sniff};
 use crate::archive::sql::{Malformed, Scanner, Token};
 use crate::archive::toc::{SEARCH_PATH_STATEMENT, Toc};
-use crate::archive::wire::{Cursor, Stop, Widths, number};
+use crate::archive::wire::{Cursor, Stop, Widths};
 
 /// The most entries that are read: a database with a million large objects has a few
 /// million in an archive before 1.16.
@@ -19,9 +20,6 @@ const ENTRIES_MAX: i64 = 5_000_000;
 
 /// The longest header and table of contents that are read, in bytes.
 const TOC_BYTES_MAX: u64 = 512 << 20;
-
-/// The most dependencies of one entry that are read.
-const DEPENDENCIES_MAX: usize = 1_000_000;
 
 const MAGIC: &[u8] = b"PGDMP";
 
@@ -194,147 +192,6 @@ fn entry_count(cursor: &mut Cursor<'_>) -> Result<usize, Stop> {
         return Err(Error::Limit { what, limit: ENTRIES_MAX as u64 }.into());
     }
     Ok(usize::try_from(count).map_err(|_| Error::corrupt(format!("the count of entries is {count}"), at))?)
-}
-
-/// An entry before the encoding of its strings is known.
-#[derive(Debug)]
-struct RawEntry {
-    id: u32,
-    has_data: bool,
-    table_oid: u32,
-    oid: u32,
-    tag: Vec<u8>,
-    kind: Vec<u8>,
-    section: Section,
-    definition: Vec<u8>,
-    drop: Vec<u8>,
-    copy: Option<Vec<u8>>,
-    namespace: Option<Vec<u8>>,
-    tablespace: Option<Vec<u8>>,
-    access_method: Option<Vec<u8>>,
-    relkind: Option<char>,
-    owner: Option<Vec<u8>>,
-    dependencies: Vec<u32>,
-    position: DataPosition,
-}
-
-impl RawEntry {
-    fn read(cursor: &mut Cursor<'_>, version: (u8, u8)) -> Result<RawEntry, Stop> {
-        const ACCESS_METHOD_SINCE: (u8, u8) = (1, 14);
-        const RELKIND_SINCE: (u8, u8) = (1, 16);
-        let at = cursor.position();
-        let owned = |text: Option<&[u8]>| text.map(<[u8]>::to_vec);
-        let id = dump_id(cursor.int_within(1, i64::from(i32::MAX), "a dump id")?);
-        let has_data = cursor.int_within(0, 1, "the mark of an entry with data")? == 1;
-        let table_oid = cursor.number("the catalogue of an entry")?;
-        let oid = cursor.number("the OID of an entry")?;
-        let tag = cursor.some_string("the tag of an entry")?.to_vec();
-        let kind = cursor.some_string("the kind of an entry")?.to_vec();
-        let section = match cursor.int_within(1, 4, "the section of an entry")? {
-            1 => Section::None,
-            2 => Section::PreData,
-            3 => Section::Data,
-            _ => Section::PostData,
-        };
-        let definition = cursor.string("a definition")?.unwrap_or_default().to_vec();
-        let drop = cursor.string("a drop statement")?.unwrap_or_default().to_vec();
-        let copy = owned(cursor.string("a COPY statement")?);
-        let namespace = owned(cursor.string("a schema's name")?);
-        let tablespace = owned(cursor.string("a tablespace's name")?);
-        let access_method =
-            if version >= ACCESS_METHOD_SINCE { owned(cursor.string("an access method")?) } else { None };
-        let relkind = if version >= RELKIND_SINCE { relkind(cursor)? } else { None };
-        let owner = owned(cursor.string("an owner")?);
-        without_oids(cursor)?;
-        let dependencies = dependencies(cursor)?;
-        let position = cursor.data_position()?;
-        if has_data == (position == DataPosition::NoData) {
-            return Err(Error::corrupt(format!("entry {id} both has data and has none"), at).into());
-        }
-        if has_data && kind != b"TABLE DATA" && kind != b"BLOBS" {
-            return Err(Error::corrupt(format!("entry {id} has data, but is of a kind without"), at).into());
-        }
-        Ok(RawEntry {
-            id,
-            has_data,
-            table_oid,
-            oid,
-            tag,
-            kind,
-            section,
-            definition,
-            drop,
-            copy,
-            namespace,
-            tablespace,
-            access_method,
-            relkind,
-            owner,
-            dependencies,
-            position,
-        })
-    }
-
-    fn decode(self, encoding: &Encoding) -> Result<Entry, Error> {
-        let some = |text| encoding.decode(text);
-        let maybe = |text: Option<_>| text.map(|text| encoding.decode(text)).transpose();
-        Ok(Entry {
-            id: self.id,
-            has_data: self.has_data,
-            table_oid: self.table_oid,
-            oid: self.oid,
-            tag: some(self.tag)?,
-            kind: some(self.kind)?,
-            section: self.section,
-            definition: some(self.definition)?,
-            drop: some(self.drop)?,
-            copy: maybe(self.copy)?,
-            namespace: maybe(self.namespace)?,
-            tablespace: maybe(self.tablespace)?,
-            access_method: maybe(self.access_method)?,
-            relkind: self.relkind,
-            owner: maybe(self.owner)?,
-            dependencies: self.dependencies,
-            position: self.position,
-        })
-    }
-}
-
-/// A dump id that was checked to be within 1 and 2^31 - 1.
-fn dump_id(checked: i64) -> u32 {
-    u32::try_from(checked).unwrap_or(0)
-}
-
-fn relkind(cursor: &mut Cursor<'_>) -> Result<Option<char>, Stop> {
-    let code = cursor.int_within(0, 127, "the relkind of an entry")?;
-    Ok(u8::try_from(code).ok().filter(|code| *code != 0).map(char::from))
-}
-
-/// Tables WITH OIDS are gone since PostgreSQL 12, and so is any way to load them.
-fn without_oids(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
-    let at = cursor.position();
-    match cursor.string("the mark of a table WITH OIDS")? {
-        None | Some(b"false") => Ok(()),
-        Some(b"true") => Err(Error::Unsupported { what: "a table WITH OIDS".into() }.into()),
-        Some(_) => Err(Error::corrupt("the mark of a table WITH OIDS is neither true nor false", at).into()),
-    }
-}
-
-/// Each dependency once, in the order written; those on ids that the archive lacks are kept
-/// for now.
-fn dependencies(cursor: &mut Cursor<'_>) -> Result<Vec<u32>, Stop> {
-    let at = cursor.position();
-    let mut seen = HashSet::new();
-    let mut dependencies = Vec::new();
-    for _ in 0..DEPENDENCIES_MAX {
-        let Some(text) = cursor.string("a dependency")? else { return Ok(dependencies) };
-        let id = number(text).ok_or_else(|| Error::corrupt("a dependency is no number", at))?;
-        if seen.insert(id) {
-            dependencies.push(id);
-        }
-    }
-    let what = format!("the dependencies of one entry at byte {at} of the archive");
-    Err(Error::Limit { what, limit: DEPENDENCIES_MAX as u64 }.into())
 }
 
 /// Makes a table of contents out of what was read, `bytes` long.

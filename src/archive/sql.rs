@@ -24,8 +24,9 @@ pub(super) enum Token {
     Symbol(char),
 }
 
-/// Reads tokens from text. Comments, dollar quotes, E'' strings and every character that no
-/// token begins with are malformed: what is read by meaning holds none of them.
+/// Reads tokens from text. Comments, dollar quotes and every character that no token begins
+/// with are malformed, and so is every escape in an E'' string but a doubled backslash: what
+/// is read by meaning holds none of them.
 pub(super) struct Scanner<'a> {
     rest: &'a str,
 }
@@ -45,10 +46,11 @@ impl<'a> Scanner<'a> {
             'a'..='z' | 'A'..='Z' | '_' => {
                 let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
                 let word = self.run(word);
-                if self.rest.starts_with('\'') {
-                    return Err(Malformed);
+                match (self.rest.starts_with('\''), word.as_str()) {
+                    (false, _) => Token::Word(word),
+                    (true, "E") => Token::Literal(unescaped(&self.enclosed('\'')?)?),
+                    (true, _) => return Err(Malformed),
                 }
-                Token::Word(word)
             }
             '0'..='9' => Token::Number(self.run(|c| c.is_ascii_digit())),
             '-' if self.rest.starts_with("--") => return Err(Malformed),
@@ -147,6 +149,12 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The text of an E'' string in which every backslash is doubled.
+fn unescaped(text: &str) -> Result<String, Malformed> {
+    let halves: Vec<&str> = text.split("\\\\").collect();
+    if halves.iter().any(|half| half.contains('\\')) { Err(Malformed) } else { Ok(halves.join("\\")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +178,14 @@ mod tests {
             Token::Symbol(';'),
         ];
         assert_eq!(tokens("set \"a\"\"b\" = 'it''s', -12;\n"), Ok(expected));
+    }
+
+    #[test]
+    fn a_string_with_escapes_may_escape_backslashes_alone() {
+        let literal = |text: &str| Ok(vec![Token::Literal(text.into())]);
+        assert_eq!(tokens(r"E'it''s \\ \\'"), literal(r"it's \ \"));
+        assert_eq!(tokens(r"'it''s \'"), literal(r"it's \"));
+        assert_eq!(tokens(r"E'\\\'"), Err(Malformed));
     }
 
     #[test]

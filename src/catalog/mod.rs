@@ -55,9 +55,9 @@ pub struct Catalog {
 /// An object that is no backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// Its key below the location.
+    /// Its key below the location, as hostile as whoever may write there.
     pub key: String,
-    /// Its whole name, with anything unprintable escaped.
+    /// Its whole name to show: unprintable characters escaped, cut at 2,048 characters.
     pub uri: String,
     /// When it was last written.
     pub modified_at: Timestamp,
@@ -184,11 +184,7 @@ impl Catalog {
         let count = self.rejected_counts.entry(reason).or_default();
         *count += 1;
         if *count <= REJECTED_MAX {
-            let uri = if name::is_printable(&object.uri) {
-                object.uri
-            } else {
-                object.uri.escape_default().to_string()
-            };
+            let uri = name::showable(&object.uri);
             self.rejected.push(Rejected { key: object.key, uri, modified_at: object.modified_at, reason });
         }
     }

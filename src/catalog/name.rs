@@ -81,6 +81,15 @@ pub fn is_printable(key: &str) -> bool {
     !key.chars().any(|c| c.is_control() || turns(c))
 }
 
+/// The name as it can be shown: what is not printable escaped, cut at 2,048 characters.
+pub fn showable(name: &str) -> String {
+    if is_printable(name) {
+        name.chars().take(2048).collect()
+    } else {
+        name.escape_default().take(2048).collect()
+    }
+}
+
 /// A way to have read a key up to some place.
 type Reading = Option<(Timestamp, Timestamp)>;
 

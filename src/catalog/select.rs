@@ -108,7 +108,7 @@ impl Catalog {
         if let Some(offset) = self.clock_offset.filter(|offset| offset.unsigned_abs() > CLOCK_SKEW) {
             reasons.push(Reason::new(
                 Code::ClockUntrusted,
-                format!("the store's clock and ours differ by {:#}", offset.abs()),
+                format!("the store's clock and ours differ by {}", duration::text(offset.unsigned_abs())),
                 "synchronise this machine's clock; ages can't be measured against a wrong one",
             ));
         }

@@ -235,24 +235,22 @@ pub fn objects(record: &mut Record, objects: Objects) {
 
 /// One table of the proof.
 pub fn table(comparison: &Comparison) -> TableRecord {
-    let hashed = comparison.restored.is_some() || comparison.state == State::Missing;
     let hash = |hash: &crate::digest::RowHash| hash.to_string().parse::<Sha256>().ok();
     TableRecord {
         name: comparison.name.clone(),
         state: match comparison.state {
             State::Equal => TableState::Equal,
-            State::Counted => TableState::Counted,
             State::Different => TableState::Different,
             State::Missing => TableState::Missing,
             State::NotComparable => TableState::NotComparable,
         },
-        rows: Some(comparison.stream_rows),
-        restored_rows: comparison.restored_rows,
-        bytes: hashed.then(|| comparison.stream.bytes()),
-        stream_hash: if hashed { hash(&comparison.stream) } else { None },
+        rows: Some(comparison.stream.rows()),
+        restored_rows: comparison.restored.as_ref().map(|hash| hash.rows()),
+        bytes: Some(comparison.stream.bytes()),
+        stream_hash: hash(&comparison.stream),
         restored_hash: comparison.restored.as_ref().and_then(hash),
         stamp_hash: None,
-        columns_sha256: comparison.columns.map(Sha256::from),
+        columns_sha256: Some(Sha256::from(comparison.columns)),
     }
 }
 

@@ -57,7 +57,7 @@ pub(in crate::postgres) fn clear(places: &Places) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends what runs in a cluster's data directory. A postmaster is asked, and takes its own processes
+/// Ends what runs in a cluster's directory. A postmaster is asked, and takes its own processes
 /// and shared memory along; a program of initdb ends by itself now that nobody feeds it, and would
 /// leave shared memory behind if it were killed. Whether all are gone.
 fn end_processes(directory: &Path) -> bool {
@@ -93,31 +93,30 @@ fn postmaster_of(cluster: &Path) -> Option<Pid> {
     text.lines().next()?.parse::<i32>().ok().filter(|&pid| pid > 1).map(Pid::from_raw)
 }
 
-/// Processes that work in the cluster's data directory, as the postmaster, its children and what
-/// they run do, or that are PostgreSQL programs with a path in the cluster's directory among their
-/// arguments.
+/// Processes that work in the cluster's directory, as the postmaster, its children, what they run,
+/// initdb and the shells between it and its programs do; and PostgreSQL programs with a path in
+/// the cluster's directory among their arguments.
 #[cfg(target_os = "linux")]
 fn processes_of(cluster: &Path) -> Vec<Pid> {
-    let data = data_in(cluster);
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
     processes
         .flatten()
         .filter_map(|process| {
             let pid = process.file_name().to_str()?.parse::<i32>().ok().filter(|&pid| pid > 1)?;
             let path = process.path();
-            (works_in(&path, &data) || serves(&path, cluster)).then(|| Pid::from_raw(pid))
+            (works_in(&path, cluster) || serves(&path, cluster)).then(|| Pid::from_raw(pid))
         })
         .filter(|&pid| pid != nix::unistd::getpid())
         .collect()
 }
 
 #[cfg(target_os = "linux")]
-fn works_in(process: &Path, data: &Path) -> bool {
+fn works_in(process: &Path, cluster: &Path) -> bool {
     use std::os::unix::ffi::OsStrExt;
     let Ok(cwd) = std::fs::read_link(process.join("cwd")) else { return false };
     let bytes = cwd.as_os_str().as_bytes();
     let bytes = bytes.strip_suffix(b" (deleted)").unwrap_or(bytes);
-    Path::new(std::ffi::OsStr::from_bytes(bytes)).starts_with(data)
+    Path::new(std::ffi::OsStr::from_bytes(bytes)).starts_with(cluster)
 }
 
 #[cfg(target_os = "linux")]

@@ -25,8 +25,6 @@ const ROWS_PER_EVENT: u64 = 10_000;
 pub enum State {
     /// Row for row.
     Equal,
-    /// As many rows; the archive does not hold them in a form that can be hashed.
-    Counted,
     /// With other rows.
     Different,
     /// Not at all.
@@ -44,14 +42,10 @@ pub struct Comparison {
     pub state: State,
     /// The rows inside the archive.
     pub stream: RowHash,
-    /// Rows inside the archive, hashed or counted.
-    pub stream_rows: u64,
     /// The rows that were read back.
     pub restored: Option<RowHash>,
-    /// How many they were.
-    pub restored_rows: Option<u64>,
     /// The digest of the list of columns that was hashed.
-    pub columns: Option<Digest>,
+    pub columns: Digest,
 }
 
 /// Compares every table of the archive over `jobs` connections.
@@ -80,12 +74,11 @@ pub async fn compare(
         let mut outcome = work.outcome(index);
         if let Ok(hash) = &mut outcome
             && *hash != subject.seen.hash
-            && subject.counted_rows.is_none()
         {
             *hash = subject.try_other_zones(toc, &session, *hash).await?;
         }
         let comparison = subject.judge(outcome);
-        let equal = matches!(comparison.state, State::Equal | State::Counted);
+        let equal = comparison.state == State::Equal;
         events.emit(EventKind::TableCompared { table: comparison.name.as_str().into(), equal });
         comparisons.push(comparison);
     }
@@ -104,7 +97,6 @@ struct Part<'a> {
     key: (String, String),
     first: &'a TableLoaded,
     seen: RowsSeen,
-    counted_rows: Option<u64>,
 }
 
 fn gather(restored: &Restored) -> Vec<Part<'_>> {
@@ -114,12 +106,8 @@ fn gather(restored: &Restored) -> Vec<Part<'_>> {
             key: table.table.clone(),
             first: table,
             seen: RowsSeen::default(),
-            counted_rows: None,
         });
         part.seen.merge(table.seen.clone());
-        if let Some(counted) = table.counted_rows {
-            *part.counted_rows.get_or_insert(0) += counted;
-        }
     }
     parts.into_values().collect()
 }
@@ -128,11 +116,10 @@ fn gather(restored: &Restored) -> Vec<Part<'_>> {
 struct Subject {
     name: String,
     seen: RowsSeen,
-    counted_rows: Option<u64>,
     /// None: no such table was restored.
     reading: Option<Reading>,
     zones: Vec<String>,
-    columns: Option<Digest>,
+    columns: Digest,
 }
 
 /// How a table is read.
@@ -151,12 +138,10 @@ impl Subject {
     fn new(part: Part<'_>, catalogue: &Catalogue, declared: Option<&str>) -> Subject {
         let relation = catalogue.relations.get(&part.key);
         let columns = match (&part.first.target, relation) {
-            (_, Some(relation)) if part.first.through_root => Some(relation.columns.clone()),
-            (Some(target), _) => Some(target.columns.clone().unwrap_or_default()),
-            (None, _) => None,
+            (Some(target), _) if !part.first.through_root => target.columns.as_deref().unwrap_or_default(),
+            (_, relation) => relation.map(|relation| relation.columns.as_slice()).unwrap_or_default(),
         };
-        let quoted = columns.clone().unwrap_or_default();
-        let quoted = quoted.iter().map(|name| quote_identifier(name)).collect::<Vec<_>>().join(", ");
+        let quoted = columns.iter().map(|name| quote_identifier(name)).collect::<Vec<_>>().join(", ");
         let table = format!("{}.{}", quote_identifier(&part.key.0), quote_identifier(&part.key.1));
         let condition =
             part.first.made_elsewhere.then(|| catalogue.conditions.get(&part.key).cloned()).flatten();
@@ -170,10 +155,9 @@ impl Subject {
         Subject {
             name: format!("{}.{}", part.key.0, part.key.1),
             seen: part.seen,
-            counted_rows: part.counted_rows,
             reading,
             zones,
-            columns: columns.map(|_| Digest::of(quoted.as_bytes())),
+            columns: Digest::of(quoted.as_bytes()),
         }
     }
 
@@ -188,9 +172,6 @@ impl Subject {
     /// The rows of a stretch of pages, or of the whole table.
     fn statement(&self, reading: &Reading, stretch: Option<(u64, u64)>) -> String {
         let Reading { columns, from, condition, .. } = reading;
-        if self.counted_rows.is_some() {
-            return format!("COPY (SELECT pg_catalog.count(*) FROM {from} {condition}) TO STDOUT");
-        }
         match stretch {
             Some((first, end)) => format!(
                 "COPY (SELECT {columns} FROM {from} WHERE ctid >= '({first},0)'::pg_catalog.tid \
@@ -214,21 +195,17 @@ impl Subject {
     }
 
     fn judge(&self, outcome: Result<RowHash, Unread>) -> Comparison {
-        let stream_rows = self.counted_rows.unwrap_or(self.seen.hash.rows());
-        let (state, restored_rows) = match (&outcome, self.counted_rows) {
-            (Err(Unread::Missing), _) => (State::Missing, None),
-            (Err(Unread::Refused), _) => (State::NotComparable, None),
-            (Ok(count), Some(rows)) if count.rows() == rows => (State::Counted, Some(count.rows())),
-            (Ok(hash), None) if *hash == self.seen.hash => (State::Equal, Some(hash.rows())),
-            (Ok(hash), _) => (State::Different, Some(hash.rows())),
+        let state = match &outcome {
+            Err(Unread::Missing) => State::Missing,
+            Err(Unread::Refused) => State::NotComparable,
+            Ok(hash) if *hash == self.seen.hash => State::Equal,
+            Ok(_) => State::Different,
         };
         Comparison {
             name: self.name.clone(),
             state,
             stream: self.seen.hash,
-            stream_rows,
-            restored: outcome.ok().filter(|_| self.counted_rows.is_none()),
-            restored_rows,
+            restored: outcome.ok(),
             columns: self.columns,
         }
     }
@@ -252,8 +229,7 @@ impl Work {
         let mut open = VecDeque::new();
         for (index, subject) in subjects.iter().enumerate() {
             let Some(reading) = &subject.reading else { continue };
-            let whole =
-                subject.counted_rows.is_some() || !reading.condition.is_empty() || !catalogue.reads_stretches;
+            let whole = !reading.condition.is_empty() || !catalogue.reads_stretches;
             match reading
                 .pages
                 .filter(|pages| !whole && !reading.columns.is_empty() && *pages > STRETCH_PAGES)
@@ -314,11 +290,7 @@ async fn read_back(
             adopted = Some(manner);
         }
         let statement = subject.statement(reading, stretch);
-        let read = if subject.counted_rows.is_some() {
-            count_of(&session, &statement).await
-        } else {
-            hash_of(&session, &statement, |rows| events.emit(EventKind::RowsReadBack { rows })).await
-        };
+        let read = hash_of(&session, &statement, |rows| events.emit(EventKind::RowsReadBack { rows })).await;
         match read {
             Ok(hash) => work.add(index, Ok(hash)),
             Err(error) if error.kind() == postgres::Kind::Statement => work.add(index, Err(Unread::Refused)),
@@ -341,18 +313,6 @@ async fn hash_of(session: &Session, statement: &str, tell: impl Fn(u64)) -> Resu
     }
     tell(hash.rows() - told);
     Ok(hash)
-}
-
-/// A hash of nothing that has as many rows as were counted.
-async fn count_of(session: &Session, statement: &str) -> Result<RowHash, postgres::Error> {
-    let mut rows = session.copy_out(statement).await?;
-    let mut counted = None;
-    while let Some(row) = rows.next().await? {
-        counted = std::str::from_utf8(&row).ok().and_then(|text| text.trim_end().parse().ok());
-    }
-    let counted = counted
-        .ok_or_else(|| postgres::Error::new(postgres::Kind::Protocol, "count rows: no number came"))?;
-    Ok(RowHash::of_rows_only(counted))
 }
 
 /// What the restored catalogue says.
@@ -384,7 +344,7 @@ impl Catalogue {
         let columns = "SELECT n.nspname, c.relname, a.attname FROM pg_catalog.pg_attribute a \
                        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
                        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                       WHERE c.relkind = 'p' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' \
+                       WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' \
                        ORDER BY a.attrelid, a.attnum";
         for row in session.rows(columns).await? {
             let [Some(schema), Some(table), Some(column)] = row.as_slice() else { continue };

@@ -27,9 +27,6 @@ pub fn detail(drill: &Reported<'_>, style: Style) -> String {
     for (label, words) in reasons(record).into_iter().chain(faults(record)) {
         say(label, &words);
     }
-    for (label, words) in warnings(record) {
-        say(label, &words);
-    }
     if let Some(words) = record.selection.as_ref().and_then(|selection| backup(selection, record)) {
         say("backup", &words);
     }
@@ -45,6 +42,9 @@ pub fn detail(drill: &Reported<'_>, style: Style) -> String {
     if let Some(left) = left_behind(record) {
         say("left", &left);
     }
+    for (label, words) in warnings(record) {
+        say(label, &words);
+    }
     match drill.evidence {
         Some(path) => say("evidence", &encode::name(&path.to_string_lossy(), URI_COLUMNS)),
         None => say("evidence", "none: it could not be written"),
@@ -55,7 +55,8 @@ pub fn detail(drill: &Reported<'_>, style: Style) -> String {
 fn heading(record: &Record, verdict: Verdict, style: Style) -> String {
     let service = style.paint.bold(encode::name(&record.service.id, NAME_COLUMNS));
     let mut heading = format!("{service}: {}\n", style.paint.verdict(verdict, verdict));
-    if !record.verdict.statement.is_empty() {
+    // The reasons of anything else say the same, each with what to do.
+    if record.verdict.reasons.is_empty() && !record.verdict.statement.is_empty() {
         heading.push_str(&paragraph(&encode::sentence(&record.verdict.statement), style.columns));
     }
     heading

@@ -188,8 +188,6 @@ mod tests {
 
 orders: pass
   The latest backup of orders came back whole.
-  warning    nothing from the source takes part in the proof
-             [SOURCE_NOT_IN_PROOF]
   backup     s3://acme-backups/orders/orders-20261120T020000Z.dump (12 GiB),
              data as of 2026-11-20T02:00:00.000Z, by its name
   proven     2 of 2 tables equal row for row (246,912 of 246,912 rows by SHA-256
@@ -198,6 +196,8 @@ orders: pass
              plan declares cutover 2m; apart from that proof 1m01s, cleanup 0.3s
   scratch    PostgreSQL 17.6, isolated: no network, as user 'postgres'; no
              setting relaxed
+  warning    nothing from the source takes part in the proof
+             [SOURCE_NOT_IN_PROOF]
   evidence   /var/lib/firedrill/evidence/orders/00000001.json
 
 1 drill: 1 passed.
@@ -216,7 +216,6 @@ orders: pass
 ────────────────────────────────────────────────────────────────────────────────
 
 billing: fail
-  The latest backup of billing did not come back whole.
   why        the restored rows of 1 table differ from the rows inside the
              archive [DATA_MISMATCH]
   what to do keep this backup, restore an older one, and look at the storage
@@ -226,8 +225,6 @@ billing: fail
              public.bad_04, public.bad_05, public.bad_06, public.bad_07,
              public.bad_08, public.bad_09 and 2 more
   check      'no orphaned payments': expected = 0, got 7
-  warning    nothing from the source takes part in the proof
-             [SOURCE_NOT_IN_PROOF]
   backup     s3://acme-backups/orders/orders-20261120T020000Z.dump (12 GiB),
              data as of 2026-11-17T23:12:00.000Z, at the latest, by when it was
              stored ± 1m00s
@@ -238,6 +235,8 @@ billing: fail
   scratch    PostgreSQL 17.6, not isolated: the network of this machine, as user
              'postgres'; relaxed: fsync = off
   left       /tmp/firedrill-scratch-1; 'firedrill sweep' removes it
+  warning    nothing from the source takes part in the proof
+             [SOURCE_NOT_IN_PROOF]
   evidence   /var/lib/firedrill/evidence/orders/00000001.json
 
 1 drill: 1 failed.
@@ -255,7 +254,6 @@ billing: fail
 ──────────────────────────────────────────────────────────────
 
 orders: inconclusive
-  The drill was not judged.
   why        nothing has been judged yet [NOT_EVALUATED]
   evidence   /var/lib/firedrill/evidence/orders/00000001.json
 

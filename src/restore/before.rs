@@ -28,7 +28,7 @@ pub struct Before {
 pub async fn run(
     toc: &Toc,
     dispositions: &[Disposition],
-    session: &Session,
+    session: Session,
     roles: &Roles,
 ) -> Result<Before, Error> {
     let mut before = Before::default();

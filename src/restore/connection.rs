@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use crate::archive::Toc;
 use crate::event::{EventKind, Events};
-use crate::postgres::{self, Session, quote_literal};
-use crate::restore::Error;
+use crate::postgres::{self, quote_literal};
 use crate::restore::board::{Board, Work};
 use crate::restore::entry::{EntryRunner, is_fatal};
 use crate::restore::error::Failure;
@@ -14,19 +13,38 @@ use crate::restore::policy::builds_index;
 use crate::restore::roles::Roles;
 use crate::restore::shape::RowsSeen;
 use crate::restore::spans::Kind;
+use crate::restore::{Error, Scratch};
 
-/// What a connection works with.
-pub struct Connection<'a> {
+/// What all connections work with.
+#[derive(Clone, Copy)]
+pub struct Workplace<'a> {
+    /// Where it is restored.
+    pub scratch: &'a Scratch,
     /// The table of contents.
     pub toc: &'a Toc,
     /// What there is to do.
     pub board: &'a Board,
-    /// Its session, which has had its preamble.
-    pub session: &'a Session,
     /// Roles that turn out to be missing.
     pub roles: &'a Roles,
     /// The drill's voice.
     pub events: &'a Events,
+}
+
+impl<'a> Workplace<'a> {
+    /// A connection in the state that entries and rows expect.
+    ///
+    /// # Errors
+    /// The scratch server is gone.
+    pub async fn connect(self) -> Result<Connection<'a>, Error> {
+        let session = self.scratch.connect_to_restore(self.toc).await?;
+        Ok(Connection { place: self, runner: EntryRunner::new(self.toc, session, self.roles) })
+    }
+}
+
+/// One connection.
+pub struct Connection<'a> {
+    place: Workplace<'a>,
+    runner: EntryRunner<'a>,
 }
 
 impl Connection<'_> {
@@ -34,60 +52,62 @@ impl Connection<'_> {
     ///
     /// # Errors
     /// The scratch server is gone. What it refuses goes to the board, entry by entry.
-    pub async fn work(&self) -> Result<(), Error> {
-        let mut runner = EntryRunner::new(self.toc, self.session, self.roles);
-        while let Some(work) = self.board.next().await {
+    pub async fn work(mut self) -> Result<(), Error> {
+        while let Some(work) = self.place.board.next().await {
             match work {
                 Work::Load(load) => self.load(&load).await?,
-                Work::Entry(id) => self.entry(&mut runner, id).await?,
+                Work::Entry(id) => self.entry(id).await?,
             }
         }
         Ok(())
     }
 
-    async fn entry(&self, runner: &mut EntryRunner<'_>, id: u32) -> Result<(), Error> {
-        let Some(entry) = self.toc.entry(id) else { return Err(Error::lost("an entry of the schedule")) };
-        let began = self.board.elapsed();
+    async fn entry(&mut self, id: u32) -> Result<(), Error> {
+        let Workplace { toc, board, events, .. } = self.place;
+        let Some(entry) = toc.entry(id) else { return Err(Error::lost("an entry of the schedule")) };
+        let began = board.elapsed();
         let (kind, name): (Arc<str>, Arc<str>) = (entry.kind.as_str().into(), entry.qualified_name().into());
-        self.events.emit(EventKind::EntryStarted { kind: kind.clone(), name: name.clone() });
-        let ran = runner.run(entry).await;
+        events.emit(EventKind::EntryStarted { kind: kind.clone(), name: name.clone() });
+        let ran = self.runner.run(entry).await;
         if builds_index(entry) {
-            self.board.note(Kind::Index, began);
+            board.note(Kind::Index, began);
         } else if entry.kind.ends_with("CONSTRAINT") {
-            self.board.note(Kind::Constraint, began);
+            board.note(Kind::Constraint, began);
         }
         let failure = match ran {
             Ok(()) => None,
             Err(error) if is_fatal(&error) => return Err(Error::postgres(&error)),
             Err(error) => Some(Failure::new(entry, &error)),
         };
-        self.events.emit(EventKind::EntryFinished { kind, name });
-        self.board.finish_entry(id, failure);
+        events.emit(EventKind::EntryFinished { kind, name });
+        board.finish_entry(id, failure);
         Ok(())
     }
 
-    async fn load(&self, load: &Arc<Load>) -> Result<(), Error> {
-        let began = self.board.elapsed();
+    async fn load(&mut self, load: &Arc<Load>) -> Result<(), Error> {
+        let began = self.place.board.elapsed();
         let joined = load.join();
         let put = match &load.way {
             Way::Copy { statement } => self.copy(load, statement, None).await,
             Way::CopyAlone { statement, truncate } => self.copy(load, statement, Some(truncate)).await,
-            Way::Statements => self.insert(load).await,
             Way::LargeObjects => self.write_large_objects(load).await,
         };
-        self.board.note(Kind::Load, began);
+        self.place.board.note(Kind::Load, began);
         if let Err(error) = put {
             if is_fatal(&error) {
                 return Err(Error::postgres(&error));
             }
-            if let Some(entry) = self.toc.entry(load.entry) {
+            if let Some(entry) = self.place.toc.entry(load.entry) {
                 load.fail(Failure::new(entry, &error));
             }
+            // After a COPY that was refused, the driver and the server may disagree about whose
+            // turn it is; a new session also leaves the transaction behind.
+            *self = self.place.connect().await?;
             // The rows still come; they are taken and thrown away so that the stream goes on.
             while load.next().await.is_some() {}
         }
         drop(joined);
-        self.board.settle(load);
+        self.place.board.settle(load);
         Ok(())
     }
 
@@ -95,21 +115,13 @@ impl Connection<'_> {
     /// transaction is ours, since an error at an implicit commit would go unheard.
     async fn copy(&self, load: &Load, statement: &str, first: Option<&str>) -> Result<(), postgres::Error> {
         let Some(piece) = load.next().await else { return Ok(()) };
-        let encoding = quote_literal(self.toc.encoding.name());
+        let encoding = quote_literal(self.place.toc.encoding.name());
         let first = first.unwrap_or_default();
-        self.session.run(&format!("BEGIN; SET LOCAL client_encoding = {encoding}; {first}")).await?;
-        match self.copy_pieces(load, statement, piece).await {
-            Ok(seen) => {
-                self.session.run("COMMIT").await?;
-                load.add(seen, 0);
-                Ok(())
-            }
-            Err(error) if is_fatal(&error) => Err(error),
-            Err(error) => {
-                self.session.run("ROLLBACK").await?;
-                Err(error)
-            }
-        }
+        self.runner.session().run(&format!("BEGIN; SET LOCAL client_encoding = {encoding}; {first}")).await?;
+        let seen = self.copy_pieces(load, statement, piece).await?;
+        self.runner.session().run("COMMIT").await?;
+        load.add(seen);
+        Ok(())
     }
 
     async fn copy_pieces(
@@ -118,7 +130,7 @@ impl Connection<'_> {
         statement: &str,
         piece: Piece,
     ) -> Result<RowsSeen, postgres::Error> {
-        let mut copy = self.session.copy_in(statement).await?;
+        let mut copy = self.runner.session().copy_in(statement).await?;
         let mut seen = RowsSeen::default();
         let mut next = Some(piece);
         while let Some(Piece::Rows(rows)) = next {
@@ -127,7 +139,7 @@ impl Connection<'_> {
             let bytes = rows.len();
             copy.send(rows).await?;
             self.tell_loaded(load, seen.hash.rows() - before, bytes);
-            if load.failed() || (load.can_spare_a_connection() && self.board.has_other_work()) {
+            if load.failed() || (load.can_spare_a_connection() && self.place.board.has_other_work()) {
                 break;
             }
             next = load.next().await;
@@ -136,27 +148,16 @@ impl Connection<'_> {
         if copied == seen.hash.rows() { Ok(seen) } else { Err(miscounted(seen.hash.rows(), copied)) }
     }
 
-    async fn insert(&self, load: &Load) -> Result<(), postgres::Error> {
-        while let Some(piece) = load.next().await {
-            if let Piece::Statements { sql, rows } = piece {
-                self.session.run(&sql).await?;
-                load.add(RowsSeen::default(), rows);
-                self.tell_loaded(load, rows, sql.len());
-            }
-        }
-        Ok(())
-    }
-
     /// One transaction for the entry; each object's content is one row of the hash.
     async fn write_large_objects(&self, load: &Load) -> Result<(), postgres::Error> {
-        self.session.run("BEGIN").await?;
+        self.runner.session().run("BEGIN").await?;
         let written = self.write_pieces(load).await;
-        self.session.run(if written.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        self.runner.session().run(if written.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
         written
     }
 
     async fn write_pieces(&self, load: &Load) -> Result<(), postgres::Error> {
-        let put = self.session.client().prepare("SELECT pg_catalog.lo_put($1, $2, $3)").await;
+        let put = self.runner.session().client().prepare("SELECT pg_catalog.lo_put($1, $2, $3)").await;
         let put =
             put.map_err(|error| postgres::Error::of_driver("prepare to write large objects", &error))?;
         let mut sum = crate::restore::large_objects::Sum::default();
@@ -168,17 +169,18 @@ impl Connection<'_> {
             sum.update(&bytes);
             let at = i64::try_from(offset).unwrap_or(i64::MAX);
             if !bytes.is_empty() {
-                let written = self.session.client().execute(&put, &[&oid, &at, &bytes.as_ref()]).await;
+                let written =
+                    self.runner.session().client().execute(&put, &[&oid, &at, &bytes.as_ref()]).await;
                 written.map_err(|error| postgres::Error::of_driver("write a large object", &error))?;
             }
             self.tell_loaded(load, u64::from(offset == 0), bytes.len());
         }
-        load.add(RowsSeen { hash: sum.finish(), ..RowsSeen::default() }, 0);
+        load.add(RowsSeen { hash: sum.finish(), ..RowsSeen::default() });
         Ok(())
     }
 
     fn tell_loaded(&self, load: &Load, rows: u64, bytes: usize) {
-        self.events.emit(EventKind::RowsLoaded { table: load.name.clone(), rows, bytes: bytes as u64 });
+        self.place.events.emit(EventKind::RowsLoaded { table: load.name.clone(), rows, bytes: bytes as u64 });
     }
 }
 

@@ -7,10 +7,10 @@ use crate::restore::roles::Roles;
 /// An entry may name this many roles that do not exist before it is given up.
 const MISSING_ROLES_MAX: usize = 1_000;
 
-/// Runs entries over one connection, which it keeps in the state that they expect.
+/// Runs entries over a connection, which it keeps in the state that they expect.
 pub struct EntryRunner<'a> {
     toc: &'a Toc,
-    session: &'a Session,
+    session: Session,
     roles: &'a Roles,
     access_method: Option<String>,
     namespace: Option<String>,
@@ -18,8 +18,13 @@ pub struct EntryRunner<'a> {
 
 impl<'a> EntryRunner<'a> {
     /// A runner over `session`, which has had its preamble.
-    pub fn new(toc: &'a Toc, session: &'a Session, roles: &'a Roles) -> EntryRunner<'a> {
+    pub fn new(toc: &'a Toc, session: Session, roles: &'a Roles) -> EntryRunner<'a> {
         EntryRunner { toc, session, roles, access_method: None, namespace: None }
+    }
+
+    /// The session, for what is not an entry of SQL.
+    pub fn session(&self) -> &Session {
+        &self.session
     }
 
     /// Restores `entry`: all of its statements or none.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::archive::InsertColumn;
 use crate::restore::error::Failure;
 use crate::restore::shape::{RowShape, RowsSeen};
 
@@ -18,13 +19,6 @@ const PIECES_WAITING_MAX: usize = 8;
 pub enum Piece {
     /// Whole rows of COPY text.
     Rows(Bytes),
-    /// Whole INSERT statements, and the rows in them.
-    Statements {
-        /// The statements.
-        sql: String,
-        /// How many rows they insert.
-        rows: u64,
-    },
     /// A stretch of a large object.
     LargeObject {
         /// Which.
@@ -51,10 +45,23 @@ pub enum Way {
         /// `TRUNCATE TABLE ONLY …`.
         truncate: String,
     },
-    /// INSERT statements over one connection.
-    Statements,
     /// Large objects over one connection, in one transaction.
     LargeObjects,
+}
+
+/// What is decided about the rows of one entry, before the stream begins.
+#[derive(Debug)]
+pub struct Planned {
+    /// The qualified name of the table.
+    pub name: Arc<str>,
+    /// How its rows are put.
+    pub way: Way,
+    /// What is known of its columns.
+    pub shape: RowShape,
+    /// The columns of a table whose rows stand in INSERT statements.
+    pub inserted: Option<Vec<InsertColumn>>,
+    /// The stored size of its rows, where the archive tells.
+    pub stored_bytes: Option<u64>,
 }
 
 /// One entry of the stream, from its first piece to its last.
@@ -68,6 +75,8 @@ pub struct Load {
     pub way: Way,
     /// What is known of its columns.
     pub shape: RowShape,
+    /// The columns of a table whose rows stand in INSERT statements.
+    pub inserted: Option<Vec<InsertColumn>>,
     queue: tokio::sync::Mutex<mpsc::Receiver<Piece>>,
     waiting: AtomicUsize,
     state: Mutex<State>,
@@ -78,7 +87,6 @@ struct State {
     connections: usize,
     source_over: bool,
     seen: RowsSeen,
-    counted_rows: u64,
     failure: Option<Failure>,
     closed: bool,
 }
@@ -88,8 +96,6 @@ struct State {
 pub struct Loaded {
     /// What was seen of the rows.
     pub seen: RowsSeen,
-    /// Rows that were counted but not hashed.
-    pub counted_rows: u64,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
 }
@@ -125,13 +131,15 @@ impl Feed {
 
 impl Load {
     /// A load and the end by which it is fed.
-    pub fn open(entry: u32, name: Arc<str>, way: Way, shape: RowShape) -> (Arc<Load>, Feed) {
+    pub fn open(entry: u32, planned: Planned) -> (Arc<Load>, Feed) {
+        let Planned { name, way, shape, inserted, .. } = planned;
         let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
         let load = Arc::new(Load {
             entry,
             name,
             way,
             shape,
+            inserted,
             queue: tokio::sync::Mutex::new(receiver),
             waiting: AtomicUsize::new(0),
             state: Mutex::new(State::default()),
@@ -167,10 +175,8 @@ impl Load {
     }
 
     /// Adds what a connection saw.
-    pub fn add(&self, seen: RowsSeen, counted_rows: u64) {
-        let mut state = self.state();
-        state.seen.merge(seen);
-        state.counted_rows += counted_rows;
+    pub fn add(&self, seen: RowsSeen) {
+        self.state().seen.merge(seen);
     }
 
     /// The first failure stands for all that follow from it.
@@ -191,11 +197,7 @@ impl Load {
             return None;
         }
         state.closed = true;
-        Some(Loaded {
-            seen: std::mem::take(&mut state.seen),
-            counted_rows: state.counted_rows,
-            failure: state.failure.take(),
-        })
+        Some(Loaded { seen: std::mem::take(&mut state.seen), failure: state.failure.take() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -48,7 +48,7 @@ use crate::digest::Hasher;
 use crate::event::{EventKind, Events};
 use crate::restore::before::Before;
 use crate::restore::board::{Board, Outcome};
-use crate::restore::connection::Connection;
+use crate::restore::connection::Workplace;
 use crate::restore::load::Loaded;
 use crate::restore::policy::{Disposition, Rows};
 use crate::restore::roles::Roles;
@@ -86,7 +86,7 @@ pub struct Restored {
 pub struct TableLoaded {
     /// The qualified name that the archive gives the table.
     pub name: String,
-    /// Where the rows went; none for an INSERT dump.
+    /// The columns that they name; none for an INSERT dump, which has those of the table.
     pub target: Option<CopyTarget>,
     /// Schema and name of the table, for an INSERT dump too.
     pub table: (String, String),
@@ -96,8 +96,6 @@ pub struct TableLoaded {
     pub made_elsewhere: bool,
     /// What was seen of them.
     pub seen: RowsSeen,
-    /// Rows that were counted, where they could not be hashed.
-    pub counted_rows: Option<u64>,
 }
 
 /// A restore that stopped, and what was read by then.
@@ -182,7 +180,8 @@ pub async fn restore(
     let dispositions = policy::decide(&toc, scratch.server_major())?;
     let roles = Roles::new(scratch.connect().await?);
     let session = scratch.connect_to_restore(&toc).await?;
-    let before = before::run(&toc, &dispositions, &session, &roles).await?;
+    let before = before::run(&toc, &dispositions, session, &roles).await?;
+    let session = scratch.connect_to_restore(&toc).await?;
     let decided = ways::decide(&toc, &dispositions, &before.failed, opened.bytes, &session).await?;
     drop(session);
 
@@ -195,7 +194,8 @@ pub async fn restore(
     let abandon = board.abandoned.clone().drop_guard();
     let reader = Reader::new(board.clone(), decided.ways, toc.clone(), events.clone());
     let reading = tokio::task::spawn_blocking(move || reader.run(opened));
-    let working = work(&toc, &board, scratch, &roles, jobs, events);
+    let place = Workplace { scratch, toc: &toc, board: &board, roles: &roles, events };
+    let working = work(place, jobs);
     let (worked, read) = tokio::join!(working, join_reader(reading, &board));
     drop(abandon);
     finish(worked, read, &board)
@@ -210,21 +210,11 @@ pub async fn restore(
 }
 
 /// The connections, until the board is empty. The first that loses its server stops them all.
-async fn work(
-    toc: &Toc,
-    board: &Board,
-    scratch: &Scratch,
-    roles: &Roles,
-    jobs: usize,
-    events: &Events,
-) -> Result<(), Error> {
-    let connection = |_| async {
-        let session = scratch.connect_to_restore(toc).await?;
-        Connection { toc, board, session: &session, roles, events }.work().await
-    };
+async fn work(place: Workplace<'_>, jobs: usize) -> Result<(), Error> {
+    let connection = |_| async { place.connect().await?.work().await };
     let worked = try_join_all((0..jobs.max(1)).map(connection)).await;
     if let Err(error) = &worked {
-        board.halt(error.clone());
+        place.board.halt(error.clone());
     }
     worked.map(drop)
 }
@@ -293,14 +283,14 @@ impl Loads {
 }
 
 fn table_loaded(entry: &Entry, rows: &Rows, loaded: Loaded) -> TableLoaded {
-    let own = (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
+    let own = || (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
+    let root = || entry.via_root_target().map(|(schema, table)| (schema.unwrap_or_default(), table));
     TableLoaded {
         name: entry.qualified_name(),
         table: match &rows.target {
             Some(target) => (target.schema.clone(), target.table.clone()),
-            None => own,
+            None => root().unwrap_or_else(own),
         },
-        counted_rows: rows.target.is_none().then_some(loaded.counted_rows),
         target: rows.target.clone(),
         through_root: rows.through_root,
         made_elsewhere: rows.table_entry.is_none(),

@@ -10,14 +10,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use crate::archive::{BlockWalker, Decoded, Piece as Block, RowReader, StatementReader, Toc, decode};
+use crate::archive::{
+    BlockWalker, Decoded, InsertColumn, InsertReader, Piece as Block, RowReader, Toc, decode,
+};
 use crate::digest::{Digest, Hasher};
 use crate::event::{EventKind, Events};
 use crate::restore::Error;
 use crate::restore::board::Board;
 use crate::restore::chunks::{Message, Stream, stream};
-use crate::restore::load::{Feed, Load, Piece, Way};
-use crate::restore::shape::RowShape;
+use crate::restore::load::{Feed, Load, Piece, Planned, Way};
 use crate::restore::spans::Kind;
 use crate::store::Download;
 use crate::verdict::Blame;
@@ -29,19 +30,6 @@ const CHUNKS_WAITING_MAX: usize = 4;
 
 /// How the rows of each entry are put, decided before the stream begins.
 pub type Ways = std::collections::HashMap<u32, Planned>;
-
-/// What is decided about the rows of one entry.
-#[derive(Debug)]
-pub struct Planned {
-    /// The qualified name of the table.
-    pub name: Arc<str>,
-    /// How its rows are put.
-    pub way: Way,
-    /// What is known of its columns.
-    pub shape: RowShape,
-    /// The stored size of its rows, where the archive tells.
-    pub stored_bytes: Option<u64>,
-}
 
 /// What was read.
 #[derive(Clone, Debug)]
@@ -162,8 +150,9 @@ impl Reader {
 
     /// Starts the decoder of a block. Blocks of entries that nobody wants are read over.
     fn open_block(&mut self, id: u32) -> Result<Option<SyncSender<Message>>, Error> {
-        let Some(Planned { name, way, shape, stored_bytes }) = self.ways.remove(&id) else { return Ok(None) };
-        let (load, feed) = Load::open(id, name.clone(), way, shape);
+        let Some(planned) = self.ways.remove(&id) else { return Ok(None) };
+        let (name, stored_bytes) = (planned.name.clone(), planned.stored_bytes);
+        let (load, feed) = Load::open(id, planned);
         if self.runtime.block_on(self.board.open(load, stored_bytes)).is_none() {
             return Ok(None);
         }
@@ -193,8 +182,10 @@ struct Decoder {
 impl Decoder {
     fn run(self, receiver: Receiver<Message>) {
         let decoded = match self.feed.load().way {
-            Way::Copy { .. } | Way::CopyAlone { .. } => self.rows(&receiver),
-            Way::Statements => self.statements(&receiver),
+            Way::Copy { .. } | Way::CopyAlone { .. } => match &self.feed.load().inserted {
+                None => self.rows(&receiver),
+                Some(columns) => self.inserts(&receiver, columns.clone()),
+            },
             Way::LargeObjects => self.large_objects(&receiver),
         };
         self.board.note(Kind::Decode, self.began);
@@ -226,21 +217,13 @@ impl Decoder {
         Ok(())
     }
 
-    fn statements(&self, receiver: &Receiver<Message>) -> Result<(), Error> {
-        let mut statements = StatementReader::new(self.decoded(receiver)?, &self.toc).map_err(unreadable)?;
-        let (mut sql, mut rows) = (String::new(), 0);
-        while let Some(statement) = statements.next_statement().map_err(unreadable)? {
-            sql.push_str(&self.toc.encoding.decode(statement.sql.into()).map_err(unreadable)?);
-            sql.push('\n');
-            rows += statement.rows;
-            if sql.len() >= PIECE_BYTES {
-                self.push(Piece::Statements {
-                    sql: std::mem::take(&mut sql),
-                    rows: std::mem::take(&mut rows),
-                })?;
-            }
+    fn inserts(&self, receiver: &Receiver<Message>, columns: Vec<InsertColumn>) -> Result<(), Error> {
+        let decoded = self.decoded(receiver)?;
+        let mut rows = InsertReader::new(decoded, &self.toc, columns, PIECE_BYTES).map_err(unreadable)?;
+        while let Some(piece) = rows.next_piece().map_err(unreadable)? {
+            self.push(Piece::Rows(piece))?;
         }
-        if sql.is_empty() { Ok(()) } else { self.push(Piece::Statements { sql, rows }) }
+        Ok(())
     }
 
     fn large_objects(&self, receiver: &Receiver<Message>) -> Result<(), Error> {

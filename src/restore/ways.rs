@@ -1,16 +1,15 @@
 //! How the rows of each table are put: decided once the tables exist.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
-use crate::archive::{CopyTarget, Toc};
+use crate::archive::{CopyTarget, Entry, InsertColumn, Toc};
 use crate::postgres::Session;
 use crate::restore::Error;
 use crate::restore::error::Failure;
-use crate::restore::load::Way;
+use crate::restore::load::{Planned, Way};
 use crate::restore::policy::{Disposition, Rows};
 use crate::restore::shape::RowShape;
-use crate::restore::stream::{Planned, Ways};
+use crate::restore::stream::Ways;
 
 /// Below this compressed size one connection takes a table alone, and spares the log.
 const ALONE_BYTES_MAX: u64 = 1024 * 1024;
@@ -44,13 +43,14 @@ pub async fn decide(
     for (entry, disposition) in toc.entries.iter().zip(dispositions) {
         match disposition {
             Disposition::LargeObjects => {
-                let way = Planned {
+                let planned = Planned {
                     name: "large objects".into(),
                     way: Way::LargeObjects,
                     shape: RowShape::default(),
+                    inserted: None,
                     stored_bytes: stored.get(&entry.id).copied(),
                 };
-                decided.ways.insert(entry.id, way);
+                decided.ways.insert(entry.id, planned);
             }
             Disposition::Rows(rows) => {
                 if let Some(table) = rows.table_entry.filter(|table| failed.contains(table)) {
@@ -58,17 +58,8 @@ pub async fn decide(
                     decided.skipped.push(Failure::skipped(entry, &missing));
                     continue;
                 }
-                let name: Arc<str> = match &rows.target {
-                    Some(target) if !rows.through_root => {
-                        format!("{}.{}", target.schema, target.table).into()
-                    }
-                    _ => entry.qualified_name().into(),
-                };
-                let stored_bytes = stored.get(&entry.id).copied();
-                let way = way(rows, stored_bytes);
-                decided
-                    .ways
-                    .insert(entry.id, Planned { name, way, shape: columns.shape(rows), stored_bytes });
+                let planned = columns.plan(entry, rows, stored.get(&entry.id).copied());
+                decided.ways.insert(entry.id, planned);
             }
             _ => {}
         }
@@ -76,72 +67,109 @@ pub async fn decide(
     Ok(decided)
 }
 
-fn way(rows: &Rows, compressed_bytes: Option<u64>) -> Way {
-    let Some(target) = &rows.target else { return Way::Statements };
+fn way(rows: &Rows, target: &CopyTarget, stored_bytes: Option<u64>) -> Way {
     let statement = target.copy_in();
     // Only a table that this restore has made may be emptied first, and never a partitioned
     // root, which other entries fill as well.
     let ours_alone = rows.table_entry.is_some() && !rows.through_root;
-    if ours_alone && compressed_bytes.is_some_and(|bytes| bytes <= ALONE_BYTES_MAX) {
+    if ours_alone && stored_bytes.is_some_and(|bytes| bytes <= ALONE_BYTES_MAX) {
         return Way::CopyAlone { statement, truncate: format!("TRUNCATE TABLE ONLY {}", target.name()) };
     }
     Way::Copy { statement }
 }
 
-/// Columns of the restored tables, as far as they matter.
+/// The target of rows that stand in INSERT statements: the table that the entry names, and
+/// those of its columns that are not generated.
+fn inserted_into(entry: &Entry, columns: &[InsertColumn]) -> CopyTarget {
+    let (schema, table) = match entry.via_root_target() {
+        Some((schema, table)) => (schema.or_else(|| entry.namespace.clone()), table),
+        None => (entry.namespace.clone(), entry.tag.clone()),
+    };
+    let names: Vec<String> =
+        columns.iter().filter(|column| !column.generated).map(|column| column.name.clone()).collect();
+    CopyTarget { schema: schema.unwrap_or_default(), table, columns: (!names.is_empty()).then_some(names) }
+}
+
+/// Columns of the restored tables, in their order.
 struct Columns {
-    /// Names of the `timestamptz` and `bytea` columns by schema and table.
-    telling: HashMap<(String, String), (HashSet<String>, HashSet<String>)>,
-    /// Column names of partitioned tables, in order.
-    of_roots: HashMap<(String, String), Vec<String>>,
+    of: HashMap<(String, String), Vec<Column>>,
+}
+
+struct Column {
+    name: String,
+    kind: Kind,
+    generated: bool,
+}
+
+/// As far as a type's text tells something of the dumping session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Instant,
+    Binary,
+    Other,
 }
 
 impl Columns {
     async fn read(session: &Session) -> Result<Columns, Error> {
-        let from = "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
-                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                    WHERE a.attnum > 0 AND NOT a.attisdropped AND n.nspname <> 'pg_catalog'";
-        let telling = format!(
-            "SELECT n.nspname, c.relname, a.attname, a.atttypid {from} AND c.relkind IN ('r', 'p') \
-             AND a.atttypid IN ({TIMESTAMPTZ}, {BYTEA})"
-        );
-        let roots = format!(
-            "SELECT n.nspname, c.relname, a.attname {from} AND c.relkind = 'p' AND a.attgenerated = '' \
-             ORDER BY a.attrelid, a.attnum"
-        );
-        let mut columns = Columns { telling: HashMap::new(), of_roots: HashMap::new() };
-        for row in session.rows(&telling).await.map_err(|error| Error::postgres(&error))? {
-            let [Some(schema), Some(table), Some(column), Some(kind)] = row.as_slice() else { continue };
-            let (instants, binaries) = columns.telling.entry((schema.clone(), table.clone())).or_default();
-            if kind == TIMESTAMPTZ { instants } else { binaries }.insert(column.clone());
+        let sql = "SELECT n.nspname, c.relname, a.attname, a.atttypid, a.attgenerated <> '' \
+                   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+                   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                   WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') \
+                   AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY a.attrelid, a.attnum";
+        let mut of: HashMap<(String, String), Vec<Column>> = HashMap::new();
+        for row in session.rows(sql).await.map_err(|error| Error::postgres(&error))? {
+            let [Some(schema), Some(table), Some(name), Some(kind), Some(generated)] = row.as_slice() else {
+                continue;
+            };
+            let kind = match kind.as_str() {
+                TIMESTAMPTZ => Kind::Instant,
+                BYTEA => Kind::Binary,
+                _ => Kind::Other,
+            };
+            let column = Column { name: name.clone(), kind, generated: generated == "t" };
+            of.entry((schema.clone(), table.clone())).or_default().push(column);
         }
-        for row in session.rows(&roots).await.map_err(|error| Error::postgres(&error))? {
-            let [Some(schema), Some(table), Some(column)] = row.as_slice() else { continue };
-            columns.of_roots.entry((schema.clone(), table.clone())).or_default().push(column.clone());
-        }
-        Ok(columns)
+        Ok(Columns { of })
     }
 
-    fn shape(&self, rows: &Rows) -> RowShape {
-        let Some(CopyTarget { schema, table, columns: Some(list) }) = &rows.target else {
-            return RowShape::default();
+    fn plan(&self, entry: &Entry, rows: &Rows, stored_bytes: Option<u64>) -> Planned {
+        let own = (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
+        let insert =
+            |column: &Column| InsertColumn { name: column.name.clone(), generated: column.generated };
+        let inserted = || self.table(&own).iter().map(insert).collect::<Vec<_>>();
+        let (target, inserted) = match &rows.target {
+            Some(target) => (target.clone(), None),
+            None => (inserted_into(entry, &inserted()), Some(inserted())),
         };
-        let key = (schema.clone(), table.clone());
-        let places = |wanted: &HashSet<String>| -> Vec<usize> {
-            list.iter()
-                .enumerate()
-                .filter(|(_, name)| wanted.contains(*name))
-                .map(|(place, _)| place)
-                .collect()
-        };
-        let (instants, binaries) = self
-            .telling
-            .get(&key)
-            .map(|(instants, binaries)| (places(instants), places(binaries)))
-            .unwrap_or_default();
-        let order = self.of_roots.get(&key).filter(|_| rows.through_root).map(|root| {
-            root.iter().filter_map(|name| list.iter().position(|column| column == name)).collect()
-        });
-        RowShape { instants, binaries, order }
+        Planned {
+            name: if rows.through_root {
+                entry.qualified_name()
+            } else {
+                format!("{}.{}", target.schema, target.table)
+            }
+            .into(),
+            way: way(rows, &target, stored_bytes),
+            shape: self.shape(&target, rows.through_root),
+            inserted,
+            stored_bytes,
+        }
+    }
+
+    fn table(&self, name: &(String, String)) -> &[Column] {
+        self.of.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn shape(&self, target: &CopyTarget, through_root: bool) -> RowShape {
+        let Some(list) = &target.columns else { return RowShape::default() };
+        let table = self.table(&(target.schema.clone(), target.table.clone()));
+        let place = |column: &Column| list.iter().position(|name| *name == column.name);
+        let places =
+            |kind: Kind| table.iter().filter(|column| column.kind == kind).filter_map(place).collect();
+        let stored = || table.iter().filter(|column| !column.generated);
+        RowShape {
+            instants: places(Kind::Instant),
+            binaries: places(Kind::Binary),
+            order: through_root.then(|| stored().filter_map(place).collect()),
+        }
     }
 }

@@ -153,7 +153,6 @@ impl Driver for Azure {
             etag: header(&answer.headers, "etag"),
             content_range: header(&answer.headers, "content-range"),
             content_length: header(&answer.headers, "content-length").and_then(|length| length.parse().ok()),
-            content_encoding: header(&answer.headers, "content-encoding"),
         }
         .check(object, &range)?;
         let mut part = Part::new(&range)?;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use crate::store::driver::{Driver, Fault, FaultKind, Page};
-use crate::store::error::{Error, ErrorKind};
+use crate::store::error::{Error, ErrorKind, scrub};
 use crate::store::object::{Listing, Object};
 use crate::store::retry::{Question, Retry};
 
@@ -68,6 +68,10 @@ impl Sheets {
     }
 }
 
+/// Names are at most 1,024 characters in every store, tokens somewhat longer.
+const NAME_BYTES_MAX: usize = 4 << 10;
+const TOKEN_BYTES_MAX: usize = 16 << 10;
+
 /// A page continues the ones before it: keys strictly increase, and its token is new.
 fn check(page: &Page, last: Option<&Object>, tokens: &HashSet<String>) -> Result<(), Fault> {
     let garbled = |text: String| Fault::new(FaultKind::Garbled, text);
@@ -77,9 +81,19 @@ fn check(page: &Page, last: Option<&Object>, tokens: &HashSet<String>) -> Result
     if let Some((before, after)) =
         keys().zip(keys().skip(1)).find(|(before, after)| !increases(before, after))
     {
-        return Err(garbled(format!("its listing has '{after}' after '{before}'")));
+        return Err(garbled(format!("its listing has '{}' after '{}'", scrub(after), scrub(before))));
+    }
+    let is_oversized = |object: &Object| {
+        object.key.len() > NAME_BYTES_MAX
+            || object.etag.as_ref().is_some_and(|etag| etag.len() > NAME_BYTES_MAX)
+    };
+    if page.objects.iter().any(is_oversized) {
+        return Err(garbled("its listing has a name that is too long to be one".into()));
     }
     match &page.next {
+        Some(next) if next.len() > TOKEN_BYTES_MAX => {
+            Err(garbled("its listing goes on at a place that is too long to name".into()))
+        }
         Some(next) if next.is_empty() => Err(garbled("its listing goes on, and does not say where".into())),
         Some(next) if tokens.contains(next) => Err(garbled("its listing goes round in a circle".into())),
         _ => Ok(()),

@@ -225,3 +225,92 @@ fn io_fault(error: &std::io::Error) -> Fault {
 fn named(relative: &Path, fault: Fault) -> Fault {
     Fault { text: format!("'{}': {}", scrub(&relative.to_string_lossy()), fault.text), ..fault }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A folder with one file in it, and a secret beside it.
+    fn folder() -> (TempDir, PathBuf) {
+        let outside = tempfile::tempdir().unwrap();
+        let root = outside.path().join("root");
+        fs::create_dir_all(root.join("sub")).unwrap();
+        fs::write(root.join("sub/a.dump"), "0123456789").unwrap();
+        fs::write(outside.path().join("secret"), "secret").unwrap();
+        (outside, root)
+    }
+
+    fn keys(root: &Path) -> Vec<String> {
+        let mut keys: Vec<_> = walk(root).unwrap().into_iter().map(|object| object.key).collect();
+        keys.sort();
+        keys
+    }
+
+    #[test]
+    fn links_are_followed_to_files_inside_and_nowhere_else() {
+        let (outside, root) = folder();
+        symlink("sub/a.dump", root.join("latest")).unwrap();
+        symlink("../secret", root.join("escape")).unwrap();
+        symlink(outside.path(), root.join("parent")).unwrap();
+        symlink("sub", root.join("again")).unwrap();
+        symlink("nothing", root.join("dangling")).unwrap();
+        symlink("circle", root.join("circle")).unwrap();
+        assert_eq!(keys(&root), ["latest", "sub/a.dump"]);
+        let by_link = outside.path().join("by-link");
+        symlink(&root, &by_link).unwrap();
+        assert_eq!(keys(&by_link), ["latest", "sub/a.dump"], "the root itself may be a link");
+    }
+
+    #[test]
+    fn what_is_not_a_file_is_not_an_object_and_never_waited_for() {
+        let (_outside, root) = folder();
+        mkfifo(&root.join("pipe"), Mode::S_IRWXU).unwrap();
+        assert_eq!(keys(&root), ["sub/a.dump"]);
+        let object = walk(&root).unwrap().remove(0);
+        fs::remove_file(root.join("sub/a.dump")).unwrap();
+        mkfifo(&root.join("sub/a.dump"), Mode::S_IRWXU).unwrap();
+        let fault = open_unchanged(&root.join("sub/a.dump"), &object).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Changed);
+    }
+
+    #[test]
+    fn a_file_written_in_place_is_not_the_file_that_was_listed() {
+        let (_outside, root) = folder();
+        let object = walk(&root).unwrap().remove(0);
+        let path = root.join("sub/a.dump");
+        let (file, _) = open_unchanged(&path, &object).unwrap();
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+        let write = |content: &str| {
+            fs::write(&path, content).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
+        };
+        for content in ["9876543210", "01234", "0123456789abc"] {
+            write(content);
+            assert_eq!(check_unchanged(&file, &object).unwrap_err().kind, FaultKind::Changed, "{content}");
+            assert_eq!(open_unchanged(&path, &object).unwrap_err().kind, FaultKind::Changed, "{content}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_listed_in_full_is_an_error() {
+        let (_outside, root) = folder();
+        fs::write(root.join(OsStr::from_bytes(b"\xff.dump")), "x").unwrap();
+        let fault = walk(&root).unwrap_err();
+        assert!(fault.text.contains("not UTF-8"), "{}", fault.text);
+        let (_outside, root) = folder();
+        let deep: PathBuf = std::iter::repeat_n("d", DEPTH_MAX + 1).collect();
+        fs::create_dir_all(root.join(deep)).unwrap();
+        let fault = walk(&root).unwrap_err();
+        assert!(fault.text.contains("nested deeper"), "{}", fault.text);
+        assert_eq!(walk(&root.join("sub/a.dump")).unwrap_err().kind, FaultKind::Missing);
+    }
+}

@@ -114,13 +114,12 @@ impl Store {
     pub async fn describe(&self, object: &Object) -> Result<Details, Error> {
         let driver = &*self.inside.driver;
         let question = Question::Read(format!("look at {}", object.uri));
-        let details = self.inside.retry.ask(driver, question.clone(), || driver.describe(object)).await?;
-        let is_same = details.bytes == object.bytes && (object.etag.is_none() || details.etag == object.etag);
-        if !is_same {
-            let fault = Fault::new(FaultKind::Changed, "it was replaced since it was listed");
-            return Err(question.error(fault, 1));
-        }
-        Ok(details)
+        let ask = || async {
+            let details = driver.describe(object).await?;
+            wire::check_same(object, details.bytes, details.etag.as_deref())?;
+            Ok(details)
+        };
+        self.inside.retry.ask(driver, question, ask).await
     }
 
     /// The bytes of `range`, all of them or an error; at most [`READ_BYTES_MAX`].

@@ -1,8 +1,7 @@
 //! How long a store is borne with: the one place where anything is tried again.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -65,7 +64,7 @@ pub(super) struct Retry {
     pub patience: Patience,
     pub counters: Arc<Counters>,
     budget: Mutex<u32>,
-    renewed_at: Mutex<Option<Instant>>,
+    renewed_at: tokio::sync::Mutex<Option<Instant>>,
     gate: Gate,
 }
 
@@ -80,7 +79,7 @@ impl Retry {
             patience,
             counters: Arc::new(Counters::default()),
             budget: Mutex::new(BUDGET_FULL),
-            renewed_at: Mutex::new(None),
+            renewed_at: tokio::sync::Mutex::new(None),
             gate: Gate::default(),
         }
     }
@@ -100,12 +99,11 @@ impl Retry {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            self.counters.request();
+            let place = self.gate.enter().await;
             let began = Instant::now();
-            let answer = {
-                let _place = self.gate.enter().await;
-                attempt().await
-            };
+            self.counters.request();
+            let answer = attempt().await;
+            drop(place);
             let fault = match answer {
                 Ok(value) => {
                     self.refund(paid.max(1));
@@ -113,10 +111,15 @@ impl Retry {
                 }
                 Err(fault) => fault,
             };
-            if fault.kind == FaultKind::Expired && self.may_renew() {
-                driver.renew().await.map_err(|fault| question.error(fault, attempts))?;
-                self.counters.retry();
-                continue;
+            if fault.kind == FaultKind::Expired {
+                match self.renew(driver, began).await {
+                    Ok(true) => {
+                        self.counters.retry();
+                        continue;
+                    }
+                    Ok(false) => return Err(question.error(fault, attempts)),
+                    Err(worse) => return Err(question.error(worse, attempts)),
+                }
             }
             if fault.kind == FaultKind::Throttled {
                 self.counters.throttled();
@@ -148,13 +151,18 @@ impl Retry {
         self.patience.pause(attempt, luck).max(asked)
     }
 
-    fn may_renew(&self) -> bool {
-        let mut renewed_at = self.renewed_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = renewed_at.is_none_or(|at| at.elapsed() >= RENEWAL_EVERY);
-        if may {
-            *renewed_at = Some(Instant::now());
+    /// Whether an attempt that began at `began` may hope for other credentials now. Readers that
+    /// are turned away together wait for one renewal.
+    async fn renew(&self, driver: &dyn Driver, began: Instant) -> Result<bool, Fault> {
+        let mut renewed_at = self.renewed_at.lock().await;
+        match *renewed_at {
+            Some(at) if at >= began => return Ok(true),
+            Some(at) if at.elapsed() < RENEWAL_EVERY => return Ok(false),
+            _ => {}
         }
-        may
+        driver.renew().await?;
+        *renewed_at = Some(Instant::now());
+        Ok(true)
     }
 
     fn pay(&self, cost: u32) -> bool {
@@ -269,7 +277,17 @@ impl Drop for Place<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use async_trait::async_trait;
+    use bytes::Bytes;
+    use tokio::sync::Barrier;
+
     use super::*;
+    use crate::store::details::Details;
+    use crate::store::driver::Page;
+    use crate::store::object::Object;
 
     #[test]
     fn pauses_double_up_to_the_cap_and_are_jittered_in_full() {
@@ -310,5 +328,52 @@ mod tests {
             gate.tighten(start + EASE_EVERY * (n + 1));
         }
         assert_eq!(gate.limit, Some(1), "never none at all");
+    }
+
+    /// Lets in whoever asks after the renewal.
+    #[derive(Default)]
+    struct Doorkeeper {
+        renewals: AtomicU32,
+    }
+
+    #[async_trait]
+    impl Driver for Doorkeeper {
+        async fn page(&self, _: Option<&str>) -> Result<Page, Fault> {
+            unreachable!("nobody lists here")
+        }
+
+        async fn describe(&self, _: &Object) -> Result<Details, Fault> {
+            unreachable!("nobody looks here")
+        }
+
+        async fn read(&self, _: &Object, _: Range<u64>) -> Result<Bytes, Fault> {
+            unreachable!("nobody reads here")
+        }
+
+        async fn renew(&self) -> Result<(), Fault> {
+            self.renewals.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn readers_turned_away_together_share_one_renewal() {
+        let (retry, door) = (Retry::new(Patience::default()), Doorkeeper::default());
+        let together = Barrier::new(4);
+        let enter = async || {
+            let asked = Question::Read("enter".into());
+            retry
+                .ask(&door, asked, || async {
+                    if door.renewals.load(Ordering::SeqCst) == 0 {
+                        together.wait().await;
+                        return Err(Fault::new(FaultKind::Expired, "expired"));
+                    }
+                    Ok(())
+                })
+                .await
+        };
+        let answers = tokio::join!(enter(), enter(), enter(), enter());
+        assert!(answers.0.and(answers.1).and(answers.2).and(answers.3).is_ok());
+        assert_eq!(door.renewals.load(Ordering::SeqCst), 1);
     }
 }

@@ -159,7 +159,6 @@ impl Driver for S3 {
             etag: answer.e_tag(),
             content_range: answer.content_range(),
             content_length: answer.content_length().and_then(|length| u64::try_from(length).ok()),
-            content_encoding: answer.content_encoding(),
         };
         head.check(object, &range)?;
         if object.version.is_some() && answer.version_id() != object.version.as_deref() {

@@ -62,16 +62,14 @@ pub(super) struct Head<'a> {
     pub etag: Option<&'a str>,
     pub content_range: Option<&'a str>,
     pub content_length: Option<u64>,
-    pub content_encoding: Option<&'a str>,
 }
 
 impl Head<'_> {
-    /// Whether it announces exactly the bytes of `range` of the object that was listed.
+    /// Whether it announces exactly the bytes of `range` of the object that was listed. What a
+    /// proxy has compressed anew gives itself away by its length.
     pub(super) fn check(&self, object: &Object, range: &Range<u64>) -> Result<(), Fault> {
         let wrong = |text: String| Err(Fault::new(FaultKind::Wrong, text));
-        if self.etag.map(bare) != object.etag.as_deref() && object.etag.is_some() {
-            return Err(Fault::new(FaultKind::Changed, "it was replaced since it was listed"));
-        }
+        check_same(object, object.bytes, self.etag.map(bare))?;
         let whole = *range == (0..object.bytes);
         match (self.status, self.content_range) {
             // Some servers send the range that was asked for, say so, and call it 200.
@@ -88,13 +86,22 @@ impl Head<'_> {
         if let Some(told) = self.content_length.filter(|told| *told != length) {
             return wrong(format!("it announced {told} bytes instead of {length}"));
         }
-        match self.content_encoding {
-            // What the uploader declared comes back as it is; the length was checked.
-            Some(coding) if whole && self.status == 200 && !coding.eq_ignore_ascii_case("identity") => {
-                wrong("something on the way encoded the bytes anew".into())
-            }
-            _ => Ok(()),
+        Ok(())
+    }
+}
+
+/// Whether an answer speaks of the object that was listed.
+pub(super) fn check_same(object: &Object, bytes: u64, etag: Option<&str>) -> Result<(), Fault> {
+    let wrong = |text: &str| Err(Fault::new(FaultKind::Wrong, text));
+    match (object.etag.as_deref(), etag) {
+        (Some(_), None) => wrong("it does not say which object it answered with"),
+        (listed, told) if listed.is_some() && listed != told => {
+            Err(Fault::new(FaultKind::Changed, "it was replaced since it was listed"))
         }
+        _ if bytes != object.bytes => {
+            Err(Fault::new(FaultKind::Changed, "its size changed since it was listed"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -255,14 +262,13 @@ mod tests {
             etag: Some("\"abc\""),
             content_range: Some("bytes 10-19/100"),
             content_length: Some(10),
-            content_encoding: None,
         };
         assert!(good().check(&listed(), &(10..20)).is_ok());
         let whole = Head { status: 200, content_range: None, content_length: Some(100), ..good() };
         assert!(whole.check(&listed(), &(0..100)).is_ok());
         let table = [
             ("another object", Head { etag: Some("\"abd\""), ..good() }, FaultKind::Changed),
-            ("no etag", Head { etag: None, ..good() }, FaultKind::Changed),
+            ("no etag", Head { etag: None, ..good() }, FaultKind::Wrong),
             ("the range ignored", Head { status: 200, content_range: None, ..good() }, FaultKind::Wrong),
             ("other bytes", Head { content_range: Some("bytes 11-20/100"), ..good() }, FaultKind::Wrong),
             ("fewer bytes", Head { content_range: Some("bytes 10-18/100"), ..good() }, FaultKind::Wrong),

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use clap::Args;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
+use crate::cli::demo::shop::Shop;
 use crate::cli::refusal::Refusal;
 use crate::cli::run::{Shown, drill_and_show};
 use crate::cli::runtime::under_signals;
@@ -31,13 +33,9 @@ pub fn demo(_: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     let folder = folder.map_err(|error| {
         Refusal::new(ExitCode::Bug, format!("make a directory for the sample: {error}"), "")
     })?;
-    let (made, heard) = under_signals(|cancel| {
-        let making = make(&state, folder.path());
-        async move { cancel.run_until_cancelled(making).await }
-    })?;
-    match made {
-        Some(made) => made?,
-        None => return Ok(heard.unwrap_or(ExitCode::Interrupted)),
+    let (made, heard) = under_signals(|cancel| make(&state, folder.path(), cancel))?;
+    if made?.is_none() {
+        return Ok(heard.unwrap_or(ExitCode::Interrupted));
     }
     let plan = folder.path().join("firedrill.toml");
     std::fs::write(&plan, plan_text(folder.path()))
@@ -47,14 +45,19 @@ pub fn demo(_: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     drill_and_show(RunRequest { plan, state, trigger: Trigger::Demo }, Shown::Text { quiet: false })
 }
 
-/// The backup of a sample database, in `folder`.
-async fn make(state: &StateDirectory, folder: &Path) -> Result<(), Refusal> {
-    output::say("making the sample database of a shop");
-    let shop = shop::open(state).await?;
+/// The backup of a sample database, in `folder`; nothing when it was cancelled.
+async fn make(
+    state: &StateDirectory,
+    folder: &Path,
+    cancel: CancellationToken,
+) -> Result<Option<()>, Refusal> {
     let name = Timestamp::now().strftime("shop-%Y%m%dT%H%M%SZ.dump").to_string();
-    output::say("backing it up with pg_dump");
-    shop.dump(&folder.join(name)).await?;
-    shop.close().await
+    let dump = folder.join(name);
+    let shop = Shop::prepare().await?;
+    let journal = shop.announce(state)?;
+    let made = cancel.run_until_cancelled(shop.back_up(&dump)).await;
+    shop.gone(journal)?;
+    made.transpose()
 }
 
 fn plan_text(folder: &Path) -> String {

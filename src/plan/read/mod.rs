@@ -51,10 +51,11 @@ fn read_document(path: &Path, text: &str, faults: &mut Faults) -> Option<Plan> {
     }
     table::hide_secrets("", document.get_ref(), DEPTH_MAX, faults);
     let mut top = Table::new("", 0, document.get_ref());
-    let base = std::path::absolute(path).ok().and_then(|path| path.parent().map(Path::to_owned))?;
+    let file = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let base = file.parent().unwrap_or(Path::new("/"));
     let stores =
-        top.take_table("store", faults).map(|table| read_stores(table, &base, faults)).unwrap_or_default();
-    let services = read_services(&mut top, &Context { stores: &stores, base: &base }, faults);
+        top.take_table("store", faults).map(|table| read_stores(table, base, faults)).unwrap_or_default();
+    let services = read_services(&mut top, &Context { stores: &stores, base }, faults);
     top.finish(faults);
     let stores = stores.into_iter().filter_map(|(name, options)| Some((name, options?))).collect();
     Some(Plan { path: path.into(), digest: Digest::of(text.as_bytes()), stores, services })
@@ -108,7 +109,18 @@ fn read_services(top: &mut Table<'_>, context: &Context<'_>, faults: &mut Faults
                 Complaint::new(problem, "rename one; their evidence would share a directory on some disks"),
             );
         }
-        services.extend(item.table(faults).and_then(|table| service::read(name, table, context, faults)));
+        let before = faults.len();
+        match item.table(faults).and_then(|table| service::read(name, table, context, faults)) {
+            Some(service) => services.push(service),
+            // a service that is left out must never be left out in silence
+            None if faults.len() == before => {
+                item.fault(
+                    faults,
+                    Complaint::new("it can't be understood", "report this as a bug of firedrill"),
+                );
+            }
+            None => {}
+        }
     }
     services
 }

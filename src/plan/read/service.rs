@@ -218,37 +218,34 @@ fn read_minimum(table: &mut Table<'_>, faults: &mut Faults) -> Minimum {
 
 /// The checks, and whether the plan says that there are none on purpose.
 fn read_checks(table: &mut Table<'_>, faults: &mut Faults) -> (Vec<Check>, bool) {
-    let content_only = match table.take("checks") {
+    let said = table.take("checks");
+    let content_only = said.is_some();
+    let contradicts = said.as_ref().is_some_and(|item| !item.is_array());
+    match said {
         Some(item) if item.is_array() => {
-            item.fault(
-                faults,
-                Complaint::new("'checks' is no list", format!("name each [[{}.check]]", table.path())),
-            );
-            return (Vec::new(), true);
+            let remedy = format!("name each [[{}.check]]", table.path());
+            item.fault(faults, Complaint::new("'checks' is no list", remedy));
         }
         Some(item) => {
             item.text(faults, |text| text::one_of(text, &[("content only", ())]));
-            true
         }
-        None => false,
-    };
+        None => {}
+    }
     let what = format!("write [[{}.check]]", table.path());
-    let given = table.has("check");
-    let items = table.take_array("check", faults, &what).unwrap_or_default();
-    match (items.first(), content_only) {
-        (None, false) if !given => {
+    let absent = !table.has("check");
+    let items = table.take_array("check", faults, &what);
+    match items.as_deref().map(<[_]>::first) {
+        Some(Some(item)) if contradicts => {
+            let remedy = "remove checks = \"content only\", or the checks";
+            item.fault(faults, Complaint::new("there is a check, and the service has 'checks' too", remedy));
+        }
+        Some(None) | None if !content_only && (absent || items.is_some()) => {
             let remedy = format!("add a [[{}.check]], or write checks = \"content only\"", table.path());
             faults.add(table.place(), table.path(), Complaint::new("it has no check", remedy));
         }
-        (Some(item), true) => {
-            let remedy = "remove checks = \"content only\", or the checks";
-            item.fault(
-                faults,
-                Complaint::new("there is a check, and the service says 'content only'", remedy),
-            );
-        }
         _ => {}
     }
+    let items = items.unwrap_or_default();
     if let Some(item) = items.get(CHECKS_MAX) {
         item.fault(faults, Complaint::new("there are more than 1,000 checks", "join some of them in SQL"));
     }

@@ -65,8 +65,16 @@ impl Recipe {
         loader = self.with_endpoint(loader)?;
         let shared = self.with_authorities(loader)?.load().await;
         let config =
-            aws_sdk_s3::config::Builder::from(&shared).force_path_style(self.options.path_style).build();
+            aws_sdk_s3::config::Builder::from(&shared).force_path_style(self.needs_path_style()).build();
         Ok(Client::from_conf(config))
+    }
+
+    /// No bucket can stand before a bare address.
+    fn needs_path_style(&self) -> bool {
+        let url = self.options.endpoint.as_ref().and_then(|endpoint| endpoint.parse::<reqwest::Url>().ok());
+        let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
+        let is_address = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
+        self.options.path_style || is_address || host == "localhost"
     }
 
     fn with_endpoint(&self, loader: ConfigLoader) -> Result<ConfigLoader, Fault> {
