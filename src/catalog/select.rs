@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::catalog::backup::{CLOCK_SKEW, since};
-use crate::catalog::{Backup, Catalog, Error, RejectedFor};
+use crate::catalog::{Backup, Cadence, Catalog, Error, RejectedFor};
 use crate::plan::{Select, duration};
 use crate::verdict::{Code, Reason};
 
@@ -115,21 +115,7 @@ impl Catalog {
         if let Some(point) = &backup.point {
             reasons.extend(point.doubts(&backup.object, self.written_within, now));
         }
-        let cadence = self.cadence(now);
-        if let (Some(every), Some(newest), Some(age)) = (cadence.every, cadence.newest, cadence.age)
-            && cadence.is_stale()
-        {
-            reasons.push(Reason::new(
-                Code::BackupStale,
-                format!(
-                    "the newest complete backup is of {newest}, {} ago; one is expected every {}, with {} of grace",
-                    duration::text(age),
-                    duration::text(every),
-                    duration::text(cadence.grace)
-                ),
-                "find out why backups stopped, or stopped being finished",
-            ));
-        }
+        reasons.extend(overdue(&self.cadence(now)));
         reasons
     }
 
@@ -178,4 +164,18 @@ impl Catalog {
         sizes.sort_unstable();
         if sizes.len() < 3 { None } else { sizes.get(sizes.len() / 2).copied() }
     }
+}
+
+/// Why the series of backups is stale, if it is.
+fn overdue(cadence: &Cadence) -> Option<Reason> {
+    let every = duration::text(cadence.every.filter(|_| cadence.is_stale())?);
+    let newest = match (cadence.newest, cadence.age) {
+        (Some(newest), Some(age)) => {
+            format!("the newest complete backup is of {newest}, {} ago", duration::text(age))
+        }
+        _ => "no backup is of the past".into(),
+    };
+    let grace = duration::text(cadence.grace);
+    let detail = format!("{newest}; one is expected every {every}, with {grace} of grace");
+    Some(Reason::new(Code::BackupStale, detail, "find out why backups stopped, or stopped being finished"))
 }
