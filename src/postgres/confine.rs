@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{AccessFlags, Gid, Pid, Uid, access, getegid, getpid, setgid, setgroups, setsid, setuid};
+use nix::unistd::{AccessFlags, Gid, Pid, Uid, access, getegid, getpid, setgid, setsid, setuid};
 
 use crate::postgres::account::Account;
 
@@ -163,9 +163,23 @@ fn overwrite(path: &std::ffi::CStr, bytes: &[u8]) -> Result<(), Errno> {
 }
 
 fn step_down(uid: Uid, gid: Gid) -> Result<(), Errno> {
-    setgroups(&[gid])?;
+    only_group(gid)?;
     setgid(gid)?;
     setuid(uid)
+}
+
+#[cfg(target_os = "linux")]
+fn only_group(gid: Gid) -> Result<(), Errno> {
+    nix::unistd::setgroups(&[gid])
+}
+
+#[cfg(not(target_os = "linux"))]
+fn only_group(gid: Gid) -> Result<(), Errno> {
+    let groups = [gid.as_raw()];
+    #[expect(unsafe_code, reason = "no safe wrapper of setgroups is at hand here")]
+    // SAFETY: the call reads one group id from an array of one.
+    let done = unsafe { nix::libc::setgroups(1, groups.as_ptr()) };
+    Errno::result(done).map(|_| ())
 }
 
 /// Descriptors that others opened without the flag, or that we were started with, end at the exec.

@@ -197,7 +197,9 @@ fn remedy(kind: Kind) -> &'static str {
         Kind::Isolation => {
             "allow network namespaces on this machine, or set isolation = \"best-effort\" for this service's scratch"
         }
-        Kind::Crashed => "see the server's last lines above, and run the drill again",
+        Kind::Crashed => {
+            "run the drill again; if the server dies at the same place, report it with its version"
+        }
         Kind::OutOfMemory => {
             "give the machine more memory, or the restore fewer jobs or less maintenance_work_mem"
         }

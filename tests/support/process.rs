@@ -137,7 +137,13 @@ pub fn die_with(parent: i32) {
     });
 }
 
+#[cfg(not(target_os = "linux"))]
+fn refuse_unshare() -> std::io::Result<()> {
+    Ok(())
+}
+
 /// A filter that answers `unshare` with EPERM and lets everything else through.
+#[cfg(target_os = "linux")]
 fn refuse_unshare() -> std::io::Result<()> {
     use nix::libc;
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
