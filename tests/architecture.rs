@@ -89,8 +89,10 @@ impl Source {
         let folder = self.path.strip_suffix("mod.rs").or_else(|| self.path.strip_suffix("lib.rs"));
         let folder = folder.map_or_else(|| self.path.replace(".rs", "/"), str::to_owned);
         let declared = self.code.split("#[cfg(test)]").skip(1).filter_map(|behind| {
-            let name = behind.trim_start().strip_prefix("mod ")?.split_once(';')?.0;
-            (!name.contains('{')).then(|| format!("{folder}{}.rs", name.trim()))
+            let (item, _) = behind.split_once(';')?;
+            let (visibility, name) = item.trim_start().split_once("mod ")?;
+            (["", "pub(crate) ", "pub "].contains(&visibility) && !name.contains('{'))
+                .then(|| format!("{folder}{}.rs", name.trim()))
         });
         declared.collect()
     }
@@ -436,9 +438,11 @@ fn a_wrong_word_is_found_in_code_and_nowhere_else() {
 
 #[test]
 fn files_that_are_test_modules_are_known() {
-    let code = "#[cfg(test)]\nmod sample;\nmod shown;\n#[cfg(test)]\nmod tests { fn f() {} }\nfn g() {}\n";
+    let code = "#[cfg(test)]\npub(crate) mod sample;\nmod shown;\n#[cfg(test)]\nmod tests { fn f() {} }\nfn g() {}\n";
     assert_eq!(Source::new("report/mod.rs", code).test_files(), ["report/sample.rs"]);
     assert_eq!(Source::new("store/s3.rs", code).test_files(), ["store/s3/sample.rs"]);
+    let plain = code.replace("pub(crate) ", "");
+    assert_eq!(Source::new("report/mod.rs", &plain).test_files(), ["report/sample.rs"]);
     assert_eq!(Source::new("lib.rs", code).test_files(), ["sample.rs"]);
 }
 

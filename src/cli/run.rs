@@ -146,10 +146,15 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
         Shown::Text { quiet: false } | Shown::Document => Face::progress(),
         Shown::Events => Face::events(),
     };
+    let planned: Vec<_> = request.plan.services.iter().map(|service| service.name.clone()).collect();
     let (outcome, heard) = under_signals(|cancel| drill::run(request, face.observer(), cancel))?;
     face.finish();
     let outcome = outcome.map_err(|error| Refusal::of_state(&error))?;
-    let code = ended(&outcome, heard);
+    let skipped = skipped(&planned, &outcome);
+    let code = ended(&outcome, skipped.len(), heard);
+    for service in skipped {
+        output::say(&format!("warning: '{service}' was not drilled"));
+    }
     for what in &outcome.degraded {
         output::say(&format!("warning: {}", encode::sentence(what)));
     }
@@ -162,16 +167,25 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
     }
 }
 
-/// How the run ended: by its drills, unless a signal cut one of them short.
-fn ended(outcome: &RunOutcome, heard: Option<ExitCode>) -> ExitCode {
+/// The services whose drill was never begun.
+fn skipped<'a>(planned: &'a [String], outcome: &RunOutcome) -> Vec<&'a str> {
+    let drilled = |name: &String| outcome.drills.iter().any(|drill| drill.record.service.id == *name);
+    planned.iter().filter(|name| !drilled(name)).map(String::as_str).collect()
+}
+
+/// How the run ended: by its drills, of which `skipped` were never begun, unless a signal cut
+/// it short.
+fn ended(outcome: &RunOutcome, skipped: usize, heard: Option<ExitCode>) -> ExitCode {
     let has = |code: Code| {
         let mut codes = outcome.drills.iter().flat_map(|drill| &drill.record.verdict.reason_codes);
         codes.any(|reason| reason.0 == code)
     };
-    if let Some(code) = heard.filter(|_| outcome.drills.is_empty() || has(Code::Interrupted)) {
+    if let Some(code) = heard.filter(|_| skipped > 0 || has(Code::Interrupted)) {
         return code;
     }
-    let verdicts: Vec<Verdict> = outcome.drills.iter().map(|drill| drill.record.verdict.result.0).collect();
+    let mut verdicts: Vec<Verdict> =
+        outcome.drills.iter().map(|drill| drill.record.verdict.result.0).collect();
+    verdicts.extend(std::iter::repeat_n(Verdict::Inconclusive, skipped));
     let left = |drill: &drill::Drilled| {
         drill.record.cleanup.as_ref().is_some_and(|cleanup| {
             !cleanup.scratch_removed || !cleanup.removal_verified || !cleanup.leaked.is_empty()
@@ -201,4 +215,73 @@ fn result(outcome: &RunOutcome, code: ExitCode, shown: Shown) -> String {
         output::say(&format!("error: the result can't be made: {error}"));
         String::new()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Halt, ReasonCode, Record, RunId};
+    use crate::report::sample;
+    use crate::verdict::Reason;
+
+    fn outcome(records: Vec<Record>) -> RunOutcome {
+        let drilled = |record| drill::Drilled { record, evidence: Some("e.json".into()) };
+        let drills = records.into_iter().map(drilled).collect();
+        RunOutcome { run_id: RunId::fresh(), drills, degraded: Vec::new() }
+    }
+
+    fn with_code(code: Code) -> Record {
+        let mut record = sample::begun();
+        record.halt = Some(Halt::new(Reason::new(code, "", ""), None));
+        record.verdict.reason_codes = vec![ReasonCode(code)];
+        record
+    }
+
+    #[test]
+    fn drills_decide_how_a_run_ended() {
+        let table = [
+            ("all passed", vec![sample::pass(), sample::pass()], ExitCode::Passed),
+            ("one failed", vec![sample::pass(), sample::failure()], ExitCode::Failed),
+            ("one was not judged", vec![sample::pass(), sample::begun()], ExitCode::Inconclusive),
+            ("one met a bug", vec![sample::failure(), with_code(Code::Internal)], ExitCode::Bug),
+            ("none there", vec![], ExitCode::Inconclusive),
+        ];
+        for (name, records, code) in table {
+            assert_eq!(ended(&outcome(records), 0, None), code, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_blemish_shows_only_where_all_passed() {
+        let mut unstored = outcome(vec![sample::pass()]);
+        unstored.drills[0].evidence = None;
+        let mut leaking = outcome(vec![sample::pass()]);
+        leaking.drills[0].record.cleanup.as_mut().unwrap().removal_verified = false;
+        let mut degraded = outcome(vec![sample::pass()]);
+        degraded.degraded.push("the journal could not be ended".into());
+        for mut blemished in [unstored, leaking, degraded] {
+            assert_eq!(ended(&blemished, 0, None), ExitCode::Degraded);
+            blemished.drills.extend(outcome(vec![sample::failure()]).drills);
+            assert_eq!(ended(&blemished, 0, None), ExitCode::Failed);
+        }
+    }
+
+    #[test]
+    fn a_service_that_was_not_drilled_is_no_pass() {
+        let planned = ["orders".to_owned(), "billing".to_owned()];
+        let half = outcome(vec![sample::pass()]);
+        assert_eq!(skipped(&planned, &half), ["billing"]);
+        assert_eq!(ended(&half, 1, None), ExitCode::Inconclusive);
+        assert_eq!(ended(&half, 1, Some(ExitCode::Interrupted)), ExitCode::Interrupted);
+        let both = outcome(vec![sample::pass(), sample::failure()]);
+        assert_eq!(skipped(&planned, &both), [""; 0]);
+    }
+
+    #[test]
+    fn a_signal_shows_only_where_it_cut_something_short() {
+        let heard = Some(ExitCode::Terminated);
+        assert_eq!(ended(&outcome(vec![sample::pass()]), 0, heard), ExitCode::Passed);
+        let cut_short = outcome(vec![sample::failure(), with_code(Code::Interrupted)]);
+        assert_eq!(ended(&cut_short, 0, heard), ExitCode::Terminated);
+    }
 }

@@ -11,7 +11,7 @@ pub mod layout;
 pub mod paint;
 mod progress;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod screen;
 pub mod summary;
 pub mod terminal;
