@@ -90,7 +90,7 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
     record.cleanup = clean_up(&mut owned, service, outside.journal).await;
     timeline.close();
     record.phases = timeline.phases().to_vec();
-    record.traffic = owned.store.as_ref().map(|store| traffic(store));
+    record.traffic = owned.store.as_ref().map(traffic);
     record.run.finish(Timestamp::now(), watch.elapsed());
     record
 }
