@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
 
-use crate::catalog::{self, Catalog, ConsistencyPoint};
+use crate::catalog::{Catalog, ConsistencyPoint};
 use crate::clock::{Phase, Stopwatch};
 use crate::digest::Digest;
 use crate::drill::timeline::Timeline;
@@ -194,7 +194,6 @@ impl Stages<'_> {
         let chosen = &selection.backup;
         let object = chosen.object.clone();
         self.events.emit(EventKind::BackupChosen { uri: object.uri.clone(), bytes: object.bytes });
-        doubted(&selection)?;
         let anchor = anchor::outside(&store, chosen).await?;
 
         let download = Download::new(&store, &object, 0..object.bytes, self.tuning());
@@ -208,7 +207,7 @@ impl Stages<'_> {
             && let Some(zone) = &backup.dump_timezone
             && let Some(point) = ConsistencyPoint::from_header(opened.toc.header.created, zone)
         {
-            fill::header_point(record, point);
+            fill::header_point(record, point, &point.doubts(&object, backup.written_within, now));
         }
         fill::recovery_point(record, &catalog, chosen.available_at, now);
         Ok((store, object, opened))
@@ -372,15 +371,6 @@ impl Stages<'_> {
             connections: self.service.restore.connections.unwrap_or(default.connections),
             part_bytes: self.service.restore.part_bytes.unwrap_or(default.part_bytes),
         }
-    }
-}
-
-/// A backup whose own sources contradict each other about its moment is not drilled: nobody
-/// could say how old the data is.
-fn doubted(selection: &catalog::Selection) -> Result<(), Reason> {
-    match selection.reasons.iter().find(|reason| reason.code == Code::TimeSourcesDisagree) {
-        Some(reason) => Err(reason.clone()),
-        None => Ok(()),
     }
 }
 
