@@ -13,14 +13,14 @@ pub struct Summer {
 }
 
 enum Kept {
-    Crc { state: crc_fast::Digest, bytes: usize },
+    Crc { state: Box<crc_fast::Digest>, bytes: usize },
     Md5(md5::Md5),
 }
 
 impl Summer {
     /// A summer that also computes the store's checksum, if it has one.
     pub fn new(kept: Option<ChecksumAlgorithm>) -> Summer {
-        let crc = |algorithm, bytes| Kept::Crc { state: crc_fast::Digest::new(algorithm), bytes };
+        let crc = |algorithm, bytes| Kept::Crc { state: Box::new(crc_fast::Digest::new(algorithm)), bytes };
         let kept = kept.and_then(|algorithm| match algorithm {
             ChecksumAlgorithm::Sha256 => None,
             ChecksumAlgorithm::Crc64Nvme => Some(crc(crc_fast::CrcAlgorithm::Crc64Nvme, 8)),

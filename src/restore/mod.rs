@@ -105,7 +105,7 @@ pub struct Halted {
     /// Why.
     pub error: Error,
     /// The whole object, if it was read to its end all the same.
-    pub read: Option<Read>,
+    pub read: Option<Box<Read>>,
 }
 
 impl From<Error> for Halted {
@@ -167,7 +167,7 @@ async fn drain(error: Error, mut download: Download, mut hasher: Summer) -> Halt
 }
 
 fn halted_at_the_end(error: Error, hasher: Summer) -> Halted {
-    Halted { error, read: Some(Read::of(hasher)) }
+    Halted { error, read: Some(Box::new(Read::of(hasher))) }
 }
 
 /// Restores an opened archive into `scratch` over `jobs` connections.
@@ -244,7 +244,7 @@ fn finish(
     let outcome = board.outcome().and_then(|outcome| worked.map(|()| outcome));
     match (outcome, read) {
         (Ok(outcome), Ok(read)) => Ok((read, outcome)),
-        (Err(error), read) => Err(Halted { error, read: read.ok() }),
+        (Err(error), read) => Err(Halted { error, read: read.ok().map(Box::new) }),
         (Ok(_), Err(error)) => Err(error.into()),
     }
 }
