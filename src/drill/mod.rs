@@ -7,7 +7,7 @@ mod anchor;
 mod begin;
 mod fill;
 mod run;
-mod settings;
+pub mod settings;
 mod site;
 mod timeline;
 
