@@ -156,7 +156,7 @@ pub fn environment(cluster: &Cluster, install: &Install, service: &Service, site
                 IsolationHad::NetworkNamespace => Network::None,
                 IsolationHad::None { .. } => Network::Host,
             },
-            user: Some(cluster.user().to_owned()),
+            user: Some(cluster.account_name().to_owned()),
             required: service.scratch.isolation == Isolation::Required,
         },
         hardware: site.hardware.clone(),

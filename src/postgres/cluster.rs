@@ -408,6 +408,11 @@ impl Cluster {
         USER
     }
 
+    /// The user of this machine that the server runs as.
+    pub fn account_name(&self) -> &str {
+        self.account.name()
+    }
+
     /// What tells this server from all others.
     pub fn run_token(&self) -> &RunToken {
         &self.token
