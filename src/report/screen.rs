@@ -75,7 +75,8 @@ fn restore(progress: &Progress, elapsed: Duration) -> Vec<String> {
         format!("  loading {}, {}", encode::name(table, NAME_COLUMNS), encode::plural(*rows, "row"))
     });
     let entries = progress.running.iter().map(|(kind, name)| {
-        format!("  {} {}", encode::name(&kind.to_lowercase(), 20), encode::name(name, NAME_COLUMNS))
+        let (kind, name) = (encode::name(&kind.to_lowercase(), 20), encode::name(name, NAME_COLUMNS));
+        format!("  {kind} {name}").trim_end().to_owned()
     });
     lines.extend(tables.chain(entries).take(RUNNING_MAX));
     let unnamed = (progress.loading.len() + progress.running.len()).saturating_sub(RUNNING_MAX);

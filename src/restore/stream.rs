@@ -151,12 +151,11 @@ impl Reader {
     /// Starts the decoder of a block. Blocks of entries that nobody wants are read over.
     fn open_block(&mut self, id: u32) -> Result<Option<SyncSender<Message>>, Error> {
         let Some(planned) = self.ways.remove(&id) else { return Ok(None) };
-        let (name, stored_bytes) = (planned.name.clone(), planned.stored_bytes);
+        let stored_bytes = planned.stored_bytes;
         let (load, feed) = Load::open(id, planned);
         if self.runtime.block_on(self.board.open(load, stored_bytes)).is_none() {
             return Ok(None);
         }
-        self.events.emit(EventKind::TableStarted { table: name });
         let (sender, receiver) = sync_channel(CHUNKS_WAITING_MAX);
         let decoder = Decoder {
             feed,
