@@ -92,7 +92,10 @@ impl Reader {
                     self.board.halt(error);
                 }
             }
-            part = self.next_part(&mut download, &mut hasher)?;
+            part = self.next_part(&mut download, &mut hasher).inspect_err(|error| {
+                // Before the decoders are cut off, which would only say that they were.
+                self.board.halt(error.clone());
+            })?;
         }
         self.open = None;
         let trailing_bytes = match walker.map(BlockWalker::finish) {
