@@ -408,8 +408,8 @@ impl Cluster {
         USER
     }
 
-    /// The user of this machine that the server runs as.
-    pub fn account_name(&self) -> &str {
+    /// The user of the machine that the server runs as.
+    pub fn system_user(&self) -> &str {
         self.account.name()
     }
 

@@ -218,9 +218,12 @@ enum Unread {
     Refused,
 }
 
+/// A subject, and a stretch of its pages where it is not read as a whole.
+type Piece = (usize, Option<(u64, u64)>);
+
 /// Stretches to be read, and what was read of each subject.
 struct Work {
-    open: Mutex<VecDeque<(usize, Option<(u64, u64)>)>>,
+    open: Mutex<VecDeque<Piece>>,
     read: Mutex<Vec<Result<RowHash, Unread>>>,
 }
 
@@ -252,7 +255,7 @@ impl Work {
         Work { open: Mutex::new(open), read: Mutex::new(subjects.iter().map(none).collect()) }
     }
 
-    fn next(&self) -> Option<(usize, Option<(u64, u64)>)> {
+    fn next(&self) -> Option<Piece> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
