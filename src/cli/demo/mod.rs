@@ -33,7 +33,7 @@ pub fn demo(_: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     let folder = folder.map_err(|error| {
         Refusal::new(ExitCode::Bug, format!("make a directory for the sample: {error}"), "")
     })?;
-    let (made, heard) = under_signals(|cancel| make(&state, folder.path(), cancel))?;
+    let (made, heard) = under_signals(output::say, |cancel| make(&state, folder.path(), cancel))?;
     if made?.is_none() {
         return Ok(heard.unwrap_or(ExitCode::Interrupted));
     }
