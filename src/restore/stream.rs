@@ -104,7 +104,10 @@ impl Reader {
                     self.board.halt(error);
                 }
             }
-            part = self.next_part(&mut download, &mut hasher)?;
+            part = self.next_part(&mut download, &mut hasher).inspect_err(|error| {
+                // Before the decoders are cut off, which would only say that they were.
+                self.board.halt(error.clone());
+            })?;
         }
         self.open = None;
         let trailing_bytes = match walker.map(BlockWalker::finish) {
@@ -163,12 +166,11 @@ impl Reader {
     /// Starts the decoder of a block. Blocks of entries that nobody wants are read over.
     fn open_block(&mut self, id: u32) -> Result<Option<SyncSender<Message>>, Error> {
         let Some(planned) = self.ways.remove(&id) else { return Ok(None) };
-        let (name, stored_bytes) = (planned.name.clone(), planned.stored_bytes);
+        let stored_bytes = planned.stored_bytes;
         let (load, feed) = Load::open(id, planned);
         if self.runtime.block_on(self.board.open(load, stored_bytes)).is_none() {
             return Ok(None);
         }
-        self.events.emit(EventKind::TableStarted { table: name });
         let (sender, receiver) = sync_channel(CHUNKS_WAITING_MAX);
         let decoder = Decoder {
             feed,
