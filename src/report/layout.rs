@@ -1,11 +1,46 @@
 //! Text in columns: a label, then words that wrap below themselves.
 
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::Timestamp;
+
 use crate::report::encode::width;
+use crate::report::paint::Paint;
 
 /// Columns of the label in front of a paragraph.
 const LABEL_COLUMNS: usize = 11;
 /// What a screen or a log has at the least, and what reads well at the most.
 const COLUMNS: std::ops::RangeInclusive<usize> = 60..=120;
+
+/// What a text is set on.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Colours or none.
+    pub paint: Paint,
+    /// Columns of the screen; see [`readable`].
+    pub columns: usize,
+}
+
+/// An empty table for a page: lines between its rows' groups, and none between columns.
+pub fn table(page: Page) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).force_no_tty();
+    if page.paint.is_coloured() {
+        table.enforce_styling();
+    }
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(u16::try_from(page.columns).unwrap_or(80));
+    table
+}
+
+/// A moment in UTC to the second, as a person reads it: `2026-11-20 01:00:00`.
+pub fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// The day of a moment in UTC: `2026-11-20`.
+pub fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
 
 /// A label and its paragraph, wrapped at `columns`, with everything after the first line
 /// below the paragraph's own beginning.

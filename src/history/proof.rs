@@ -1,0 +1,92 @@
+//! Which of the backups that lie in the store were proven, and by which drill.
+
+use std::collections::HashMap;
+
+use crate::history::drill::{Artifact, Drill};
+use crate::record::{Moment, Sha256};
+use crate::store::Object;
+use crate::verdict::Verdict;
+
+/// What the drills of a service say of the objects in its store.
+#[derive(Debug)]
+pub struct Proofs<'d> {
+    by_uri: HashMap<&'d str, Vec<(&'d Artifact, &'d Drill)>>,
+}
+
+/// The last word on one backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word<'d> {
+    /// It passed this drill, and has not failed since.
+    Proven(&'d Drill),
+    /// It failed this drill by what came back, and has not passed since.
+    Refuted(&'d Drill),
+    /// A backup of this name passed this drill, but what lies there now is another one: its
+    /// tag, its size or the digest beside it differs.
+    Changed(&'d Drill),
+    /// No drill came to an end about it.
+    Unproven,
+}
+
+impl<'d> Proofs<'d> {
+    /// The proofs in `drills`, which are in the order of the log.
+    pub fn of(drills: &'d [Drill]) -> Proofs<'d> {
+        let mut by_uri: HashMap<&str, Vec<(&Artifact, &Drill)>> = HashMap::new();
+        for drill in drills {
+            if let Some(artifact) = &drill.artifact {
+                by_uri.entry(&artifact.uri).or_default().push((artifact, drill));
+            }
+        }
+        Proofs { by_uri }
+    }
+
+    /// The last word on `object`, by drills of this very object. A failure by objectives alone
+    /// says nothing about the backup, and neither does a drill that could not tell.
+    pub fn on(&self, object: &Object) -> Word<'d> {
+        let drilled = self.by_uri.get(object.uri.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let mut changed = Word::Unproven;
+        for (artifact, drill) in drilled.iter().rev() {
+            let conclusive = drill.verdict == Verdict::Pass
+                || (drill.verdict == Verdict::Fail && !drill.came_back && !drill.disputed);
+            match (is_same(artifact, object), drill.verdict) {
+                (true, Verdict::Pass) => return Word::Proven(drill),
+                (true, _) if conclusive => return Word::Refuted(drill),
+                (false, Verdict::Pass) if changed == Word::Unproven => changed = Word::Changed(drill),
+                _ => {}
+            }
+        }
+        changed
+    }
+}
+
+impl<'d> Word<'d> {
+    /// The drill that it is about.
+    pub fn drill(&self) -> Option<&'d Drill> {
+        match self {
+            Word::Proven(drill) | Word::Refuted(drill) | Word::Changed(drill) => Some(drill),
+            Word::Unproven => None,
+        }
+    }
+
+    /// The word after a look at the digest that lies beside the backup now, if one does.
+    #[must_use]
+    pub fn with_digest(self, beside: Option<Sha256>) -> Word<'d> {
+        let (Word::Proven(drill), Some(beside)) = (self, beside) else { return self };
+        let read = drill.artifact.as_ref().and_then(|artifact| artifact.sha256);
+        if read == Some(beside) { self } else { Word::Changed(drill) }
+    }
+}
+
+/// Whether the object is the one that was drilled. Its size must be the same, and the
+/// strongest mark that both sides have: the version, else the tag, else the last write.
+fn is_same(drilled: &Artifact, object: &Object) -> bool {
+    let marks = [
+        same(drilled.version.as_ref(), object.version.as_ref()),
+        same(drilled.etag.as_ref(), object.etag.as_ref()),
+        drilled.modified_at.map(|at| at == Moment::from(object.modified_at)),
+    ];
+    drilled.bytes == object.bytes && marks.into_iter().flatten().next() == Some(true)
+}
+
+fn same(one: Option<&String>, other: Option<&String>) -> Option<bool> {
+    Some(one? == other?)
+}
