@@ -139,7 +139,7 @@ pub fn archive(record: &mut Record, toc: &Toc, expected: ExpectedArtifact) {
 
 /// The bytes that were read.
 pub fn observed(read: &Read) -> ObservedArtifact {
-    ObservedArtifact { sha256: Sha256::from(read.digest), bytes: read.bytes, checksum: None }
+    ObservedArtifact { sha256: Sha256::from(read.digest), bytes: read.bytes, checksum: read.checksum.clone() }
 }
 
 /// The scratch under it all.
@@ -155,7 +155,7 @@ pub fn environment(cluster: &Cluster, install: &Install, service: &Service, site
                 IsolationHad::NetworkNamespace => Network::None,
                 IsolationHad::None { .. } => Network::Host,
             },
-            user: Some(cluster.user().to_owned()),
+            user: Some(cluster.system_user().to_owned()),
             required: service.scratch.isolation == Isolation::Required,
         },
         hardware: site.hardware.clone(),

@@ -7,7 +7,7 @@ mod anchor;
 mod begin;
 mod fill;
 mod run;
-mod settings;
+pub mod settings;
 mod site;
 mod timeline;
 
@@ -29,12 +29,12 @@ use crate::event::{EventKind, Events};
 use crate::journal::{Journal, Resource};
 use crate::plan::Service;
 use crate::postgres::{
-    Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
+    self, Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
 };
 use crate::proof;
 use crate::record::{Anchor, Cleanup, ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
 use crate::restore::{self, Halted, Opened, Restored, Scratch};
-use crate::store::{self, Download, Object, Store, Tuning};
+use crate::store::{self, ChecksumAlgorithm, Download, Object, Store, Tuning};
 use crate::verdict::{Blame, Code, Reason};
 
 /// How long a scratch server may take to be made and to start.
@@ -84,6 +84,7 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
     };
     if let Err(reason) = outcome {
         let phase = timeline.halt();
+        let reason = explained(reason, &owned).await;
         record.halt = Some(Halt::new(reason, phase));
     }
     timeline.enter(Phase::Cleanup);
@@ -93,6 +94,17 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
     record.traffic = owned.store.as_ref().map(traffic);
     record.run.finish(Timestamp::now(), watch.elapsed());
     record
+}
+
+/// A connection that went down says nothing of why the server did; the server's log does.
+async fn explained(reason: Reason, owned: &Owned) -> Reason {
+    match (&owned.scratch, reason.code) {
+        (Some(scratch), Code::ScratchCrashed) => {
+            let lost = postgres::Error::new(postgres::Kind::Crashed, reason.detail);
+            scratch.cluster().explain(lost).await.reason()
+        }
+        _ => reason,
+    }
 }
 
 fn interrupted() -> Reason {
@@ -121,7 +133,7 @@ async fn clean_up(owned: &mut Owned, service: &Service, journal: &Journal) -> Op
         Some(scratch) => scratch.remove().await,
         // It was cut off while it was made; what is made by halves goes with its future.
         None if directory.exists() => {
-            Err(crate::postgres::Error::new(crate::postgres::Kind::Leftover, directory.display().to_string()))
+            Err(postgres::Error::new(postgres::Kind::Leftover, directory.display().to_string()))
         }
         None => Ok(()),
     };
@@ -197,11 +209,13 @@ impl Stages<'_> {
         let anchor = anchor::outside(&store, chosen).await?;
 
         let download = Download::new(&store, &object, 0..object.bytes, self.tuning());
-        let opened = match restore::open(download, object.bytes, self.events).await {
+        let kept = anchor.as_ref().and_then(|anchor| anchor.kept);
+        let opened = match restore::open(download, object.bytes, kept, self.events).await {
             Ok(opened) => opened,
             Err(halted) => return Err(self.second_opinion(halted, &store, &object, record).await),
         };
-        let expected = anchor.unwrap_or_else(|| anchor::inside(opened.toc.header.compression));
+        let inside = || anchor::inside(opened.toc.header.compression);
+        let expected = anchor.map_or_else(inside, |anchor| anchor.expected);
         fill::archive(record, &opened.toc, expected);
         if chosen.point.is_none()
             && let Some(zone) = &backup.dump_timezone
@@ -295,7 +309,7 @@ impl Stages<'_> {
         let artifact = record.artifact.get_or_insert_with(crate::record::Artifact::unread);
         artifact.observed = Some(fill::observed(&first));
         let again = Download::new(store, object, 0..object.bytes, self.tuning());
-        match restore::read_again(again).await {
+        match restore::read_again(again, None).await {
             Ok(second) if second.digest == first.digest => reason,
             Ok(_) => Reason::new(
                 Code::TransportUnreliable,
@@ -313,7 +327,8 @@ impl Stages<'_> {
             return Ok(());
         }
         let again = Download::new(store, object, 0..object.bytes, self.tuning());
-        let read = restore::read_again(again).await.map_err(|error| error.reason())?;
+        let kept = ChecksumAlgorithm::named(artifact.expected.algorithm.as_deref().unwrap_or_default());
+        let read = restore::read_again(again, kept).await.map_err(|error| error.reason())?;
         artifact.observed_again = Some(fill::observed(&read));
         Ok(())
     }

@@ -13,10 +13,11 @@ use tokio::runtime::Handle;
 use crate::archive::{
     BlockWalker, Decoded, InsertColumn, InsertReader, Piece as Block, RowReader, Toc, decode,
 };
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
 use crate::event::{EventKind, Events};
 use crate::restore::Error;
 use crate::restore::board::Board;
+use crate::restore::checksum::Summer;
 use crate::restore::chunks::{Message, Stream, stream};
 use crate::restore::load::{Feed, Load, Piece, Planned, Way};
 use crate::restore::spans::Kind;
@@ -36,10 +37,21 @@ pub type Ways = std::collections::HashMap<u32, Planned>;
 pub struct Read {
     /// SHA-256 of every stored byte.
     pub digest: Digest,
+    /// The checksum that the store keeps, computed over the same bytes.
+    pub checksum: Option<String>,
     /// How many they were.
     pub bytes: u64,
     /// Bytes after the last block that belong to nothing.
     pub trailing_bytes: u64,
+}
+
+impl Read {
+    /// What `hasher` has taken.
+    pub fn of(hasher: Summer) -> Read {
+        let bytes = hasher.bytes();
+        let (digest, checksum) = hasher.finish();
+        Read { digest, checksum, bytes, trailing_bytes: 0 }
+    }
 }
 
 /// An archive whose table of contents was read, and the rest of which is still to come.
@@ -53,7 +65,7 @@ pub struct Opened {
     /// What was read of the stream beyond the table of contents.
     pub rest: Bytes,
     /// Has taken everything read so far, `rest` included.
-    pub hasher: Hasher,
+    pub hasher: Summer,
 }
 
 /// The reading thread.
@@ -104,10 +116,10 @@ impl Reader {
             None => 0,
         };
         self.board.stream_over();
-        Ok(Read { bytes: hasher.bytes(), digest: hasher.finish(), trailing_bytes })
+        Ok(Read { trailing_bytes, ..Read::of(hasher) })
     }
 
-    fn next_part(&self, download: &mut Download, hasher: &mut Hasher) -> Result<Option<Bytes>, Error> {
+    fn next_part(&self, download: &mut Download, hasher: &mut Summer) -> Result<Option<Bytes>, Error> {
         let began = self.board.elapsed();
         if self.board.halted().is_some_and(|error| error.reason().code.blame() == Blame::Environment) {
             return Err(Error::lost("the restore"));
