@@ -7,9 +7,8 @@ use jiff::Timestamp;
 
 use crate::catalog::{Backup, Catalog, Exposure, Gap};
 use crate::history::drill::Drill;
-use crate::history::proof::{Proofs, Word};
+use crate::history::proof::{Beside, Proofs, Word};
 use crate::plan;
-use crate::record::Sha256;
 
 /// What the plan demands of the backups of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,17 +63,16 @@ pub struct Inventory<'a> {
 
 impl<'a> Inventory<'a> {
     /// The inventory at `now`: the catalogue of the service, its drills in the order of their
-    /// log, and the digests that lie beside backups now, by the labels of those.
+    /// log, and what lies beside proven backups now, by their labels.
     pub fn new(
         catalog: &'a Catalog,
         drills: &'a [Drill],
-        digests: &HashMap<String, Sha256>,
+        beside: &HashMap<String, Beside>,
         limits: Limits,
         now: Timestamp,
     ) -> Inventory<'a> {
         let proofs = Proofs::of(drills);
-        let word =
-            |backup: &Backup| proofs.on(&backup.object).with_digest(digests.get(&backup.label).copied());
+        let word = |backup: &Backup| proofs.on(&backup.object).with(beside.get(&backup.label).copied());
         let items: Vec<Item<'a>> =
             catalog.backups.iter().map(|backup| Item { backup, word: word(backup) }).collect();
         let newest = catalog.newest(now);

@@ -7,6 +7,9 @@ use crate::evidence::{self, Entry};
 use crate::history::cache::{self, Cache};
 use crate::history::drill::Drill;
 
+/// How long another process may hold the cache.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The drills of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past {

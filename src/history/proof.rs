@@ -27,6 +27,15 @@ pub enum Word<'d> {
     Unproven,
 }
 
+/// What lies beside a backup, where a digest of it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// A digest.
+    Digest(Sha256),
+    /// Something else, or the digest of another name.
+    Unusable,
+}
+
 impl<'d> Proofs<'d> {
     /// The proofs in `drills`, which are in the order of the log.
     pub fn of(drills: &'d [Drill]) -> Proofs<'d> {
@@ -67,12 +76,15 @@ impl<'d> Word<'d> {
         }
     }
 
-    /// The word after a look at the digest that lies beside the backup now, if one does.
+    /// The word after a look at what lies beside the backup now.
     #[must_use]
-    pub fn with_digest(self, beside: Option<Sha256>) -> Word<'d> {
+    pub fn with(self, beside: Option<Beside>) -> Word<'d> {
         let (Word::Proven(drill), Some(beside)) = (self, beside) else { return self };
         let read = drill.artifact.as_ref().and_then(|artifact| artifact.sha256);
-        if read == Some(beside) { self } else { Word::Changed(drill) }
+        match beside {
+            Beside::Digest(digest) if read == Some(digest) => self,
+            Beside::Digest(_) | Beside::Unusable => Word::Changed(drill),
+        }
     }
 }
 
