@@ -25,8 +25,9 @@ const AT_ONCE: usize = 8;
 /// List the backups of services: age, size, gaps, exposure, and which were proven
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A backup is proven by a drill that passed on this very object: same name, size and version (or
-tag), and same digest where one lies beside it. Nothing is restored.
+A backup is proven by a drill in which this very object came back whole: same name, size and
+version (or tag), and same digest where one lies beside it. The drill passed, or failed by its
+objectives alone. Nothing is restored.
 
 Exit codes:
     0  each service has backups, the newest as young as its cadence and objective demand

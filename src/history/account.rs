@@ -1,6 +1,6 @@
 //! The account of a service over its drills.
 
-use crate::history::drill::Drill;
+use crate::history::drill::{Content, Drill};
 use crate::history::outlook::{Outlook, outlook};
 use crate::history::past::Past;
 use crate::history::score::{Score, score};
@@ -218,7 +218,7 @@ impl Figures<'_> {
 
     /// Drills that brought the backup back, under the conditions of most.
     fn came_back(&self) -> impl Iterator<Item = &Drill> {
-        self.drills.iter().filter(|drill| drill.came_back && self.is_alike(drill))
+        self.drills.iter().filter(|drill| drill.content == Content::Whole && self.is_alike(drill))
     }
 
     fn is_alike(&self, drill: &Drill) -> bool {

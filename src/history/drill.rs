@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::clock::Phase;
 use crate::judge::judge;
-use crate::record::{Millis, Moment, Policy, Record, RunId, Sha256, SignedMillis};
-use crate::verdict::{Code, Verdict};
+use crate::record::{Millis, Moment, Policy, ReasonCode, Record, RunId, Sha256, SignedMillis};
+use crate::verdict::{Blame, Code, Verdict};
 
 /// The figures of one drill; what was not measured is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub struct Drill {
     pub verdict: Verdict,
     /// Whether those two differ.
     pub disputed: bool,
-    /// Whether the backup came back whole: the drill passed, or failed by objectives alone.
-    pub came_back: bool,
+    /// What the drill says of the backup itself.
+    pub content: Content,
     /// Drills before it that were killed, and left no evidence of their own.
     pub killed_before: u64,
     /// The backup that was chosen.
@@ -62,8 +62,45 @@ pub struct Artifact {
     pub sha256: Option<Sha256>,
 }
 
+/// What a drill says of the backup itself, whatever it took and however old it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// It came back whole: the drill passed, or failed by objectives alone.
+    Whole,
+    /// It did not, and the backup is at fault.
+    Broken,
+    /// It could not be told.
+    Unknown,
+}
+
+impl Content {
+    /// Every answer there is.
+    pub const ALL: [Content; 3] = [Content::Whole, Content::Broken, Content::Unknown];
+
+    /// The word in the cache.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Content::Whole => "whole",
+            Content::Broken => "broken",
+            Content::Unknown => "unknown",
+        }
+    }
+
+    /// From a verdict that the judge shares, and its reasons.
+    fn of(verdict: Verdict, codes: &[ReasonCode]) -> Content {
+        let about_time = |code: &ReasonCode| ABOUT_TIME.contains(&code.0);
+        let faulty = |code: &ReasonCode| code.0.blame() == Blame::Backup && !about_time(code);
+        match verdict {
+            Verdict::Pass => Content::Whole,
+            _ if codes.iter().any(faulty) => Content::Broken,
+            Verdict::Fail if codes.iter().all(about_time) => Content::Whole,
+            Verdict::Fail | Verdict::Inconclusive => Content::Unknown,
+        }
+    }
+}
+
 /// Reasons that speak of when, and not of what came back.
-const OBJECTIVES: [Code; 3] = [Code::RtoMissed, Code::RpoMissed, Code::BackupStale];
+const ABOUT_TIME: [Code; 4] = [Code::RtoMissed, Code::RpoMissed, Code::BackupStale, Code::TimestampInFuture];
 
 impl Drill {
     /// The figures of a record that has its place in a log.
@@ -71,8 +108,10 @@ impl Drill {
         let found = judge(record).verdict();
         let recorded = record.verdict.result.0;
         let verdict = recorded.max(found);
-        let codes = &record.verdict.reason_codes;
-        let only_objectives = !codes.is_empty() && codes.iter().all(|code| OBJECTIVES.contains(&code.0));
+        let content = match recorded == found {
+            true => Content::of(verdict, &record.verdict.reason_codes),
+            false => Content::Unknown,
+        };
         let recovery_time = record.measurements.recovery_time.as_ref();
         let restore = record.phases.iter().find(|phase| phase.name.0 == Phase::Restore);
         let observed = record.artifact.as_ref().and_then(|artifact| artifact.observed.as_ref());
@@ -82,8 +121,7 @@ impl Drill {
             started_at: record.run.started_at,
             verdict,
             disputed: recorded != found,
-            came_back: verdict == Verdict::Pass
-                || (verdict == Verdict::Fail && recorded == found && only_objectives),
+            content,
             killed_before: record.chain.abandoned_runs.len() as u64,
             artifact: artifact(record),
             profile: recovery_time.and_then(|_| profile(record)),
@@ -118,17 +156,17 @@ fn artifact(record: &Record) -> Option<Artifact> {
     })
 }
 
-/// `latest of latest, 4 jobs on 8 cores`, with the relaxed settings behind it.
+/// `scenario latest, latest backup, 4 jobs on 8 cores`, with the relaxed settings behind it.
 fn profile(record: &Record) -> Option<String> {
     let environment = record.environment.as_ref()?;
     let restore = record.restore.as_ref()?;
     let policy = match record.selection.as_ref()?.policy {
-        Policy::Latest => "the latest",
-        Policy::Oldest => "the oldest",
-        Policy::Random => "a random one",
-        Policy::Label => "a named one",
+        Policy::Latest => "latest",
+        Policy::Oldest => "oldest",
+        Policy::Random => "random",
+        Policy::Label => "named",
     };
-    let mut words = format!("{}: {policy}, {} jobs", record.run.scenario, restore.jobs);
+    let mut words = format!("scenario {}, {policy} backup, {} jobs", record.run.scenario, restore.jobs);
     if let Some(cores) = environment.hardware.vcpus {
         words.push_str(&format!(" on {cores} cores"));
     }

@@ -18,7 +18,7 @@ mod spread;
 mod trend;
 
 pub use account::{Account, Figure, Ratio, WINDOW_MAX};
-pub use drill::{Artifact, Drill};
+pub use drill::{Artifact, Content, Drill};
 pub use inventory::{Inventory, Item, Limits};
 pub use outlook::{Outlook, outlook};
 pub use past::{PATIENCE, Past, Recalled, Unreadable, recall, recall_directly};

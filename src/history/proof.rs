@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::history::drill::{Artifact, Drill};
+use crate::history::drill::{Artifact, Content, Drill};
 use crate::record::{Moment, Sha256};
 use crate::store::Object;
-use crate::verdict::Verdict;
 
 /// What the drills of a service say of the objects in its store.
 #[derive(Debug)]
@@ -16,12 +15,11 @@ pub struct Proofs<'d> {
 /// The last word on one backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word<'d> {
-    /// It passed this drill, and has not failed since.
+    /// It came back whole in this drill, and in none since it did not.
     Proven(&'d Drill),
-    /// It failed this drill by what came back, and has not passed since.
+    /// It did not come back whole in this drill, and in none since it did.
     Refuted(&'d Drill),
-    /// A backup of this name passed this drill, but what lies there now is another one: its
-    /// tag, its size or the digest beside it differs.
+    /// A backup of this name came back whole, but what lies there now is another one: its tag, its size or the digest beside it differs.
     Changed(&'d Drill),
     /// No drill came to an end about it.
     Unproven,
@@ -48,18 +46,17 @@ impl<'d> Proofs<'d> {
         Proofs { by_uri }
     }
 
-    /// The last word on `object`, by drills of this very object. A failure by objectives alone
-    /// says nothing about the backup, and neither does a drill that could not tell.
+    /// The last word on `object`, by drills of this very object that could tell. One that failed
+    /// by objectives alone proves the backup as one that passed does: it was too slow or too
+    /// old, and whole.
     pub fn on(&self, object: &Object) -> Word<'d> {
         let drilled = self.by_uri.get(object.uri.as_str()).map(Vec::as_slice).unwrap_or_default();
         let mut changed = Word::Unproven;
         for (artifact, drill) in drilled.iter().rev() {
-            let conclusive = drill.verdict == Verdict::Pass
-                || (drill.verdict == Verdict::Fail && !drill.came_back && !drill.disputed);
-            match (is_same(artifact, object), drill.verdict) {
-                (true, Verdict::Pass) => return Word::Proven(drill),
-                (true, _) if conclusive => return Word::Refuted(drill),
-                (false, Verdict::Pass) if changed == Word::Unproven => changed = Word::Changed(drill),
+            match (is_same(artifact, object), drill.content) {
+                (true, Content::Whole) => return Word::Proven(drill),
+                (true, Content::Broken) => return Word::Refuted(drill),
+                (false, Content::Whole) if changed == Word::Unproven => changed = Word::Changed(drill),
                 _ => {}
             }
         }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use crate::digest::Digest;
 use crate::history::cache::Error;
-use crate::history::drill::{Artifact, Drill};
+use crate::history::drill::{Artifact, Content, Drill};
 use crate::record::{Millis, Moment, RunId, SignedMillis, VerdictWord};
 
 /// The tables. A row's seal is the digest of all that stands in front of it.
@@ -20,7 +20,7 @@ CREATE TABLE drill (
     started_at TEXT NOT NULL,
     verdict TEXT NOT NULL,
     disputed INTEGER NOT NULL,
-    came_back INTEGER NOT NULL,
+    content TEXT NOT NULL,
     killed_before INTEGER NOT NULL,
     uri TEXT,
     version TEXT,
@@ -43,7 +43,7 @@ CREATE TABLE drill (
 
 /// The rows of a service.
 pub const SELECT: &str = "
-SELECT service, file, identity, sequence, run_id, started_at, verdict, disputed, came_back,
+SELECT service, file, identity, sequence, run_id, started_at, verdict, disputed, content,
        killed_before, uri, version, etag, size_bytes, modified_at, sha256, profile, recovery_ms,
        declared_ms, restore_ms, read_bytes, data_age_ms, rto_ms, rpo_ms, seal
 FROM drill WHERE service = ?1";
@@ -107,7 +107,7 @@ fn values(drill: &Drill) -> Option<Vec<Value>> {
         text(Some(drill.started_at.to_string())),
         text(Some(drill.verdict.to_string())),
         number(Some(drill.disputed.into()))?,
-        number(Some(drill.came_back.into()))?,
+        text(Some(drill.content.as_str().to_owned())),
         number(Some(drill.killed_before))?,
         text(artifact.map(|one| one.uri.clone())),
         text(artifact.and_then(|one| one.version.clone())),
@@ -134,7 +134,7 @@ fn drill(columns: &mut Columns) -> Option<Drill> {
         started_at: columns.text()??.parse::<Moment>().ok()?,
         verdict: columns.text()??.parse::<VerdictWord>().ok()?.0,
         disputed: columns.number()?? == 1,
-        came_back: columns.number()?? == 1,
+        content: content(&columns.text()??)?,
         killed_before: columns.number()??,
         artifact: artifact(columns)?,
         profile: columns.text()?,
@@ -146,6 +146,10 @@ fn drill(columns: &mut Columns) -> Option<Drill> {
         rto: columns.millis()?,
         rpo: columns.millis()?,
     })
+}
+
+fn content(word: &str) -> Option<Content> {
+    Content::ALL.into_iter().find(|content| content.as_str() == word)
 }
 
 fn artifact(columns: &mut Columns) -> Option<Option<Artifact>> {

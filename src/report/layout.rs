@@ -1,6 +1,6 @@
 //! Text in columns: a label, then words that wrap below themselves.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, Width, presets};
 use jiff::Timestamp;
 
 use crate::report::encode::width;
@@ -30,6 +30,27 @@ pub fn table(page: Page) -> Table {
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(page.columns).unwrap_or(80));
     table
+}
+
+/// Takes the lines between rows away, for a long table of short ones; what stands in the
+/// `whole` columns is not broken. Columns are set as closely as they can be told apart.
+pub fn without_lines(table: &mut Table, whole: &[usize]) {
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
+    for column in whole {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+}
+
+/// Gives a column at least so many columns of the screen, with the blank behind it.
+pub fn at_least(table: &mut Table, column: usize, columns: u16) {
+    if let Some(column) = table.column_mut(column) {
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(columns)));
+    }
 }
 
 /// A moment in UTC to the second, as a person reads it: `2026-11-20 01:00:00`.

@@ -107,13 +107,14 @@ struct BackupDocument {
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Proof {
-    /// This very object passed the drill, and has not failed since.
+    /// This very object came back whole in the drill, and in none since it did not. The drill
+    /// passed, or failed by its objectives alone.
     Proven,
-    /// This very object failed the drill by what came back.
+    /// This very object did not come back whole.
     Refuted,
-    /// Another object of this name passed the drill; it was replaced since.
+    /// Another object of this name came back whole; it was replaced since.
     Changed,
-    /// No drill came to an end about it.
+    /// No drill could tell.
     Unproven,
 }
 

@@ -19,6 +19,8 @@ pub use document::{Document, document};
 const NAME_COLUMNS: usize = 40;
 /// Columns that a name or a location may take in a sentence.
 const URI_COLUMNS: usize = 400;
+/// What a moment takes in two lines, `2026-11-20` and `01:00:00 +1s`.
+const MOMENT_COLUMNS: u16 = 13;
 /// Gaps that are named; the rest are counted.
 const GAPS_MAX: usize = 5;
 
@@ -91,7 +93,7 @@ fn table(inventory: &Inventory<'_>, page: Page, rows: usize) -> String {
         return String::new();
     }
     let mut table = layout::table(page);
-    table.set_header(["backup", "data as of", "available", "size", "data age", "proven"]);
+    table.set_header(["backup", "data as of", "avail.", "size", "age", "proven"]);
     let older = inventory.items.len().saturating_sub(rows);
     for item in inventory.items.iter().skip(older) {
         table.add_row([
@@ -103,6 +105,8 @@ fn table(inventory: &Inventory<'_>, page: Page, rows: usize) -> String {
             proven(item, inventory.now),
         ]);
     }
+    layout::without_lines(&mut table, &[0, 2, 3, 4]);
+    layout::at_least(&mut table, 1, MOMENT_COLUMNS);
     let mut text = table.trim_fmt() + "\n";
     if older > 0 {
         text.push_str(&format!("  and {} more, older\n", encode::count(older as u64)));
@@ -125,7 +129,7 @@ fn available(item: &Item<'_>) -> String {
     let at = item.backup.available_at;
     let later = item.backup.point.and_then(|point| Duration::try_from(at.duration_since(point.at)).ok());
     match later {
-        Some(later) if later < Duration::from_secs(86_400) => format!("{} later", encode::duration(later)),
+        Some(later) if later < Duration::from_secs(86_400) => format!("+{}", encode::duration(later)),
         _ => layout::moment(at),
     }
 }
@@ -148,7 +152,7 @@ fn figures(inventory: &Inventory<'_>) -> Vec<(&'static str, String)> {
         None => lines.push(("newest", "there is no backup".to_owned())),
         Some(item) => {
             let old = match item.data_age(inventory.now) {
-                Some(age) => format!("the data is {} old", against(age, rpo)),
+                Some(age) => format!("{} old{}", encode::duration(age), within(age, rpo)),
                 None => "how old the data is can't be told: no name tells a moment".to_owned(),
             };
             lines.push(("newest", old));
@@ -169,14 +173,14 @@ fn proven_in_all(inventory: &Inventory<'_>) -> String {
         return count;
     };
     let old = match item.data_age(inventory.now) {
-        Some(age) => format!("with data {} old", against(age, inventory.limits.rpo)),
-        None => "with data of an unknown age".to_owned(),
+        Some(age) => format!("{} old{}", encode::duration(age), within(age, inventory.limits.rpo)),
+        None => "of an unknown age".to_owned(),
     };
     let (name, place) = (encode::name(&item.backup.label, URI_COLUMNS), drill.sequence);
-    format!("{count}; the newest of them is {name}, {old}, by drill {place}")
+    format!("{count}; the newest of them, {name}, is {old}, by drill {place}")
 }
 
-/// `24h47m over 24h at worst, between X and Y`.
+/// `24h47m lost at worst, over the RPO of 24h: before B came, after A`.
 fn exposure(exposure: Option<Exposure<'_>>, rpo: Option<Duration>, nothing: bool) -> String {
     let Some(exposure) = exposure else {
         return match nothing {
@@ -185,13 +189,13 @@ fn exposure(exposure: Option<Exposure<'_>>, rpo: Option<Duration>, nothing: bool
         };
     };
     let from = encode::name(&exposure.from.label, URI_COLUMNS);
-    let loss = against(exposure.loss, rpo);
+    let loss = format!("{} lost at worst{}", encode::duration(exposure.loss), within(exposure.loss, rpo));
     match exposure.until {
         Some(until) => {
             let until = encode::name(&until.label, URI_COLUMNS);
-            format!("{loss} lost at worst, before {until} came after {from}")
+            format!("{loss}: before {until} came, after {from}")
         }
-        None => format!("{loss} lost at worst, now, with {from}"),
+        None => format!("{loss}: now, after {from}"),
     }
 }
 
@@ -221,6 +225,9 @@ fn remarks(
         Some(_) => {}
         None => lines.push(("gaps", "the plan gives no cadence ('every') to look for them".to_owned())),
     }
+    if inventory.items.iter().any(|item| item.backup.point.is_some()) {
+        lines.push(("moments", "read from the names; +1s is how much later they may have been".to_owned()));
+    }
     if other_objects > 0 {
         lines.push((
             "besides",
@@ -247,13 +254,12 @@ fn missing(gap: &Gap<'_>) -> String {
     }
 }
 
-/// `1h30m of 24h`, or `25h00m over 24h`.
-fn against(length: Duration, limit: Option<Duration>) -> String {
-    let shown = encode::duration(length);
-    match limit {
-        None => shown,
-        Some(limit) if length <= limit => format!("{shown} of {}", encode::objective(limit)),
-        Some(limit) => format!("{shown} over {}", encode::objective(limit)),
+/// `, within the RPO of 24h`, or `, over the RPO of 24h`; nothing without one.
+fn within(length: Duration, rpo: Option<Duration>) -> String {
+    match rpo {
+        None => String::new(),
+        Some(rpo) if length <= rpo => format!(", within the RPO of {}", encode::objective(rpo)),
+        Some(rpo) => format!(", over the RPO of {}", encode::objective(rpo)),
     }
 }
 
