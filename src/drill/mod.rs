@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use anchor::beside as digest_beside;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
 
