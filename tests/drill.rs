@@ -269,20 +269,26 @@ async fn the_answers_of_the_checks_decide() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recovery_above_its_objective_is_a_fail_with_the_figures() {
+    let place = parent();
+    let source = Source::start(place.path()).await;
+    let script = "create table t as select 1 as a; create materialized view slow as select pg_sleep(1.5)::text;";
+    source.create("slow", "", script).await;
+    let archive = source.dump("slow", &[], &[]);
+    source.cluster.stop().await.unwrap();
+    let service = |name: &str, lines: &str| Service::new(name, &archive).vouched().with(lines);
     let ran = Yard::of([
-        sound("missed").with("rto = \"1ms\""),
-        sound("met").with("rto = \"10m\""),
-        sound("declared").with("rto = \"10m\"\noverhead = { diagnose = \"9m59s\", cutover = \"999ms\" }"),
+        service("missed", "rto = \"1s\""),
+        service("met", "rto = \"10m\""),
+        service("declared", "rto = \"10m\"\noverhead = { diagnose = \"9m\", cutover = \"59s\" }"),
     ]);
     let ran = ran.run().await;
-    assert_eq!(codes(ran.of("missed")), [Code::RtoMissed], "{}", told(ran.of("missed")));
-    assert_eq!(ran.of("missed").verdict.result.0, Verdict::Fail);
-    assert_eq!(ran.of("met").verdict.result.0, Verdict::Pass, "{}", told(ran.of("met")));
-    assert_eq!(codes(ran.of("declared")), [Code::RtoMissed], "{}", told(ran.of("declared")));
-    for service in ["missed", "met", "declared"] {
+    let expected = [("missed", vec![Code::RtoMissed]), ("met", vec![]), ("declared", vec![Code::RtoMissed])];
+    for (service, reasons) in expected {
         let record = ran.of(service);
+        assert_eq!(codes(record), reasons, "{}", told(record));
         let time = record.measurements.recovery_time.as_ref().unwrap();
         let phases: u64 = record.phases.iter().take(4).map(|phase| phase.duration_ms.get()).sum();
+        assert!(time.measured_ms.get() >= 1500, "{time:?}");
         assert!(time.measured_ms.get().abs_diff(phases) <= 4, "{time:?} {:?}", record.phases);
     }
 }
@@ -346,7 +352,7 @@ async fn what_is_still_being_written_is_not_taken_for_the_newest() {
     let mut rejected: Vec<String> =
         selection.rejected.iter().map(|one| serde_json::to_string(&one.reason).unwrap()).collect();
     rejected.sort();
-    assert_eq!(rejected, ["\"empty\"", "\"name_not_final\""]);
+    assert_eq!(rejected, ["\"EMPTY\"", "\"NAME_NOT_FINAL\""]);
     assert_eq!(selection.candidates, 1);
 }
 
@@ -389,7 +395,7 @@ async fn the_services_of_a_plan_are_drilled_in_its_order_and_each_has_its_log() 
     }
     // The next run goes on where this one ended.
     let again = yard.run().await;
-    assert_eq!(again.of("mango").chain.sequence, outcome.drills[2].record.chain.sequence + 1);
+    assert_eq!(again.of("mango").chain.sequence, Some(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -406,4 +412,96 @@ async fn a_second_run_while_the_first_holds_the_lock_is_refused() {
     assert_eq!(firedrill(&yard), Some(75));
     journal.finish().unwrap();
     assert_eq!(firedrill(&yard), Some(0));
+}
+
+/// Instants in summer and winter, in the past and in the future, in every kind of type; and
+/// binary values.
+const MOMENTS: &str = "
+create table t (id int primary key, at timestamptz);
+insert into t select n, '2020-01-15 12:34:56.789+00'::timestamptz + n * interval '40 days 3 hours' from generate_series(1, 60) n;
+insert into t values (100, 'infinity'), (101, '-infinity'), (102, null), (103, '0044-03-15 12:00+00 BC'),
+    (104, '1890-06-01 00:00+00'), (105, '12024-06-01 00:00+00');
+create table winter (at timestamptz);
+insert into winter values ('2024-01-01 00:00+00');
+create domain moment as timestamptz;
+create type spell as (name text, at timestamptz);
+create table nested (many timestamptz[], during tstzrange, often tstzmultirange, at moment, spell spell);
+insert into nested select array[at, at + '1 day'], tstzrange(at, at + '1 day'),
+    tstzmultirange(tstzrange(at, at + '1 day')), at, row('x, \"y\"', at)::spell from t where id < 50;
+create table bytes (id int, raw bytea, many bytea[]);
+insert into bytes values (1, ''), (2, '\\x00ff5c0a09'), (3, 'abc'), (4, null), (5, '\\x5c7861'), (6, 'x''\"');
+update bytes set many = array[raw, raw];
+create table empty_bytes (raw bytea);
+insert into empty_bytes values ('');
+create table words_as_bytes (raw bytea);
+insert into words_as_bytes values ('plain');
+create table arrays_of_bytes (raw bytea[]);
+insert into arrays_of_bytes values (array['\\x00ff'::bytea, 'a']);
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_zone_and_the_settings_of_the_dumping_session_make_no_difference() {
+    let place = parent();
+    let source = Source::start(place.path()).await;
+    source.create("moments", "", MOMENTS).await;
+    let escape = ("PGOPTIONS", "-c bytea_output=escape");
+    let dumps = [
+        ("utc", vec![("PGTZ", "UTC")]),
+        ("berlin", vec![("PGTZ", "Europe/Berlin")]),
+        ("kolkata", vec![("PGTZ", "Asia/Kolkata"), escape]),
+        ("york", vec![("PGTZ", "America/New_York"), ("PGOPTIONS", "-c bytea_output=escape -c datestyle=german,dmy")]),
+        ("chatham", vec![("PGTZ", "Pacific/Chatham")]),
+        ("posix", vec![("PGTZ", "<-0330>+3:30"), escape]),
+    ];
+    let services: Vec<Service> = dumps
+        .iter()
+        .map(|(name, environment)| Service::new(name, &source.dump("moments", &[], environment)).vouched())
+        .collect();
+    source.cluster.stop().await.unwrap();
+    let ran = drilled(services).await;
+    for (name, _) in dumps {
+        let record = ran.of(name);
+        assert_eq!(record.verdict.result.0, Verdict::Pass, "{}", told(record));
+        let rows = record.fidelity.as_ref().unwrap().rows_total;
+        assert_eq!(rows, 66 + 1 + 49 + 6 + 3, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encodings_of_the_database_and_of_the_dump_are_kept() {
+    let place = parent();
+    let source = Source::start(place.path()).await;
+    let latin = "encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'";
+    let script = "create table \"Gr\u{f6}\u{df}e\" (\"w\u{e4}rme\" text);
+        insert into \"Gr\u{f6}\u{df}e\" values (E'\u{fc}ber\\t\u{a3}'), (chr(255)), ('plain');
+        comment on table \"Gr\u{f6}\u{df}e\" is 'so gro\u{df}';";
+    let script = format!("set client_encoding = 'UTF8';\n{script}");
+    source.create("latin", latin, &script).await;
+    source.create("utf", "encoding 'UTF8'", &script).await;
+    let ascii = "create table t (a text); insert into t values (convert_from('\\xfffe', 'SQL_ASCII')), ('plain');";
+    source.create("ascii", "encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C'", ascii).await;
+    let kana = "set client_encoding = 'UTF8'; create table \"\u{8868}\" (\"\u{8868}\u{80fd}\" text, b text);
+        insert into \"\u{8868}\" values ('\u{8868}', '\u{8868}'), (E'\u{80fd}\\\\\u{8868}\\n', '\u{30bd}');";
+    source.create("kana", "encoding 'UTF8'", kana).await;
+    let dumps: &[(&str, &str, &[&str])] = &[
+        ("latin-1", "latin", &[]),
+        ("latin-1-as-utf-8", "latin", &["-E", "UTF8"]),
+        ("utf-8-as-latin-1", "utf", &["-E", "LATIN1"]),
+        ("utf-8", "utf", &[]),
+        ("sql-ascii", "ascii", &[]),
+        ("shift-jis", "kana", &["-E", "SJIS"]),
+        ("shift-jis-inserts", "kana", &["-E", "SJIS", "--inserts"]),
+        ("gb-18030", "kana", &["-E", "GB18030"]),
+    ];
+    let service = |(name, database, arguments): &(&str, &str, &[&str])| {
+        Service::new(name, &source.dump(database, arguments, &[])).vouched()
+    };
+    let services: Vec<Service> = dumps.iter().map(service).collect();
+    source.cluster.stop().await.unwrap();
+    let ran = drilled(services).await;
+    for (name, ..) in dumps {
+        let record = ran.of(name);
+        assert_eq!(record.verdict.result.0, Verdict::Pass, "{}", told(record));
+        assert!(record.fidelity.as_ref().unwrap().rows_total >= 2, "{name}");
+    }
 }

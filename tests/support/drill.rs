@@ -309,7 +309,7 @@ impl Source {
 pub fn client(install: &Install, program: &str, cluster: &Cluster) -> Command {
     let mut command = Command::new(install.bin.join(program));
     command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C.UTF-8").env("PGTZ", "UTC");
-    command.env("PGHOST", cluster.socket_directory()).env("PGUSER", "firedrill");
+    command.env("PGHOST", cluster.socket_directory()).env("PGUSER", cluster.user());
     command
 }
 
