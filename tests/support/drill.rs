@@ -16,9 +16,7 @@ use firedrill::evidence::{Statement, schema};
 use firedrill::journal::{self, StateDirectory};
 use firedrill::judge::judge;
 use firedrill::plan;
-use firedrill::postgres::{
-    Cluster, ClusterOptions, InitdbOptions, Install, Isolation, new_directory_name,
-};
+use firedrill::postgres::{Cluster, ClusterOptions, InitdbOptions, Install, Isolation, new_directory_name};
 use firedrill::record::{Record, Trigger};
 use firedrill::verdict::Code;
 use tempfile::TempDir;
@@ -73,7 +71,8 @@ impl Service {
 
     /// A digest beside each backup.
     pub fn vouched(mut self) -> Service {
-        let digests: Vec<_> = self.backups.iter().map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect();
+        let digests: Vec<_> =
+            self.backups.iter().map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect();
         for (name, digest) in digests {
             self.backups.push((format!("{name}.sha256"), format!("{digest}  {name}\n").into()));
         }
@@ -102,7 +101,8 @@ impl Service {
     /// A check, with the lines that say what it expects.
     pub fn check(mut self, name: &str, sql: &str, lines: &str) -> Service {
         let service = &self.name;
-        self.checks.push_str(&format!("[[service.{service}.check]]\nname = '{name}'\nsql = '{sql}'\n{lines}\n"));
+        self.checks
+            .push_str(&format!("[[service.{service}.check]]\nname = '{name}'\nsql = '{sql}'\n{lines}\n"));
         self
     }
 
@@ -170,7 +170,8 @@ impl Yard {
 
     /// What `firedrill run` asks for.
     pub fn request(&self) -> RunRequest {
-        let plan = plan::load(&self.plan_file()).unwrap_or_else(|faults| panic!("{faults:#?}\n{}", self.plan));
+        let plan =
+            plan::load(&self.plan_file()).unwrap_or_else(|faults| panic!("{faults:#?}\n{}", self.plan));
         RunRequest { plan, state: self.state(), trigger: Trigger::Manual }
     }
 
@@ -234,12 +235,8 @@ pub fn warnings(record: &Record) -> Vec<&'static str> {
 
 /// The verdict and its reasons, for the message of a failed assertion.
 pub fn told(record: &Record) -> String {
-    let reasons: Vec<String> = record
-        .verdict
-        .reasons
-        .iter()
-        .map(|reason| format!("{}: {}", reason.code.0, reason.detail))
-        .collect();
+    let reasons: Vec<String> =
+        record.verdict.reasons.iter().map(|reason| format!("{}: {}", reason.code.0, reason.detail)).collect();
     format!("{}: {} {reasons:#?}", record.service.id, record.verdict.result.0)
 }
 
@@ -261,7 +258,8 @@ impl Source {
     pub async fn start(parent: &Path) -> Source {
         let install = own_install();
         let settings = ["fsync=off", "shared_buffers=64MB", "wal_level=minimal", "max_wal_senders=0"];
-        let pair = |text: &str| text.split_once('=').map(|(name, value)| (name.into(), value.into())).unwrap();
+        let pair =
+            |text: &str| text.split_once('=').map(|(name, value)| (name.into(), value.into())).unwrap();
         let options = ClusterOptions {
             parent: Some(parent.into()),
             directory_name: new_directory_name(),
