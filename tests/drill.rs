@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
 mod archive_support;
+#[path = "support/database.rs"]
+mod database;
 #[path = "support/drill.rs"]
 mod drill;
 #[path = "support/postgres.rs"]
@@ -20,7 +22,8 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use crate::archive_support::{load, path};
-use crate::drill::{Ran, Service, Source, Yard, codes, drill, told, warnings};
+use crate::database::Source;
+use crate::drill::{Ran, Service, Yard, codes, drill, told, warnings};
 use crate::postgres::{install, own_install, parent};
 
 /// The majors whose pg_dump wrote the fixtures: with how many tables, and how many of those are

@@ -1,13 +1,10 @@
-//! Drills as a user comes to them: a plan file, folders of backups, a state directory; and the
-//! databases that the backups are taken of.
+//! Drills as a user comes to them: a plan file, folders of backups, a state directory.
 #![allow(dead_code, reason = "each test program uses its own share of what stands here")]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use firedrill::digest::Digest;
 use firedrill::drill::{RunOutcome, RunRequest, run};
@@ -16,7 +13,7 @@ use firedrill::evidence::{Statement, schema};
 use firedrill::journal::{self, StateDirectory};
 use firedrill::judge::judge;
 use firedrill::plan;
-use firedrill::postgres::{Cluster, ClusterOptions, InitdbOptions, Install, Isolation, new_directory_name};
+use firedrill::postgres::Install;
 use firedrill::record::{Record, Trigger};
 use firedrill::verdict::Code;
 use tempfile::TempDir;
@@ -245,85 +242,4 @@ struct Silent;
 
 impl Observer for Silent {
     fn observe(&self, _: &Event) {}
-}
-
-/// A server of our own with the machine's own client programs.
-pub struct Source {
-    pub cluster: Cluster,
-    install: Install,
-}
-
-impl Source {
-    /// Starts one below `parent`.
-    pub async fn start(parent: &Path) -> Source {
-        let install = own_install();
-        let settings = ["fsync=off", "shared_buffers=64MB", "wal_level=minimal", "max_wal_senders=0"];
-        let pair =
-            |text: &str| text.split_once('=').map(|(name, value)| (name.into(), value.into())).unwrap();
-        let options = ClusterOptions {
-            parent: Some(parent.into()),
-            directory_name: new_directory_name(),
-            settings: settings.map(pair).to_vec(),
-            isolation: Isolation::BestEffort,
-            initdb: InitdbOptions::default(),
-            start_deadline: Duration::from_secs(120),
-        };
-        Source { cluster: Cluster::start(&install, options).await.unwrap(), install }
-    }
-
-    /// A client program of the install, pointed at the server.
-    pub fn client(&self, program: &str) -> Command {
-        client(&self.install, program, &self.cluster)
-    }
-
-    /// Makes a database, with further options of CREATE DATABASE, and runs the script in it.
-    pub async fn create(&self, database: &str, options: &str, script: &str) {
-        let server = self.cluster.connect("postgres").await.unwrap();
-        server.run(&format!("create database {database} template template0 {options}")).await.unwrap();
-        self.psql(database, script);
-    }
-
-    /// Runs a script; what it prints, unaligned and without headers.
-    pub fn psql(&self, database: &str, script: &str) -> String {
-        psql(&self.install, &self.cluster, database, script)
-    }
-
-    /// A custom-format archive written to a file, and so with positions.
-    pub fn dump(&self, database: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Vec<u8> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let mut command = self.client("pg_dump");
-        command.args(["-Fc", "-f"]).arg(file.path()).args(arguments).arg(database);
-        said(command.envs(environment.iter().copied()));
-        fs::read(file.path()).unwrap()
-    }
-
-    /// The same through a pipe, and so without positions.
-    pub fn dump_piped(&self, database: &str, arguments: &[&str]) -> Vec<u8> {
-        said(self.client("pg_dump").arg("-Fc").args(arguments).arg(database))
-    }
-}
-
-/// A client program, pointed at a cluster.
-pub fn client(install: &Install, program: &str, cluster: &Cluster) -> Command {
-    let mut command = Command::new(install.bin.join(program));
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C.UTF-8").env("PGTZ", "UTC");
-    command.env("PGHOST", cluster.socket_directory()).env("PGUSER", cluster.user());
-    command
-}
-
-/// Runs a script in a database of a cluster; what it prints, unaligned and without headers.
-pub fn psql(install: &Install, cluster: &Cluster, database: &str, script: &str) -> String {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs::write(file.path(), script).unwrap();
-    let mut command = client(install, "psql", cluster);
-    command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", database, "-f"]).arg(file.path());
-    String::from_utf8(said(&mut command)).unwrap()
-}
-
-/// What a program writes to its standard output; a failed test with its last words if it fails.
-pub fn said(command: &mut Command) -> Vec<u8> {
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {complaint}");
-    output.stdout
 }
