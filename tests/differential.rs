@@ -14,7 +14,7 @@ use std::process::Command;
 use firedrill::restore::DATABASE;
 
 use crate::database::{Kept, Source, said};
-use crate::postgres::{install, own_install, parent};
+use crate::postgres::{own_install, parent};
 
 const SHOP: &str = include_str!("../src/cli/demo/shop.sql");
 const ROLES: &str = include_str!("../fixtures/differential/roles.sql");
@@ -127,10 +127,6 @@ async fn compare(script: &str, create: &str, roles: &str) {
         assert_same(&format!("the schema of the archive that was {name}"), &ours.schema, &theirs.schema);
         assert_same(&format!("the content of the archive that was {name}"), &ours.content, &theirs.content);
     }
-    // On a newer server the rows are the same, too.
-    let newer = Kept::restore(&written, &install(18), parent.path()).await;
-    assert!(newer.restored.failures.is_empty(), "{:#?}", newer.restored.failures);
-    newer.scratch.remove().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -391,6 +391,32 @@ async fn an_extension_that_the_server_lacks_is_not_the_backups_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_is_not_equipped_for_is_not_the_backups_fault() {
+    let place = parent();
+    let source = Source::start(place.path()).await;
+    let script = "create table t as select 1 as a;
+        create function counts() returns trigger language c as '$libdir/plpgsql', 'plpgsql_call_handler';
+        create trigger counts before insert on t for each row execute function counts();";
+    source.create("unusual", "", script).await;
+    let archive = source.dump("unusual", &[], &[]);
+    source.cluster.stop().await.unwrap();
+    let service = |name: &str, archive: &[u8]| Service::new(name, archive).vouched();
+    let lacking = replaced(&archive, "$libdir/plpgsql", "$libdir/plpgxxx");
+    let wrong = replaced(&archive, "TRIGGER counts BEFORE", "TRIGGER counts BEFOUR");
+    let ran = Yard::of([service("sound", &archive), service("lacking", &lacking), service("wrong", &wrong)]);
+    let ran = ran.run().await;
+    assert_eq!(ran.of("sound").verdict.result.0, Verdict::Pass, "{}", told(ran.of("sound")));
+    assert_eq!(ran.of("wrong").verdict.result.0, Verdict::Fail, "{}", told(ran.of("wrong")));
+    assert_eq!(codes(ran.of("wrong")), [Code::RestoreErrors]);
+    let lacking = ran.of("lacking");
+    assert_eq!(lacking.verdict.result.0, Verdict::Inconclusive, "{}", told(lacking));
+    assert_eq!(codes(lacking), [Code::ScratchUnavailable]);
+    assert!(lacking.verdict.reasons[0].detail.contains("FUNCTION public.counts()"), "{}", told(lacking));
+    // The trigger failed for want of the function, and is accounted for all the same.
+    assert_eq!(lacking.restore.as_ref().unwrap().toc_entries_failed, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_services_of_a_plan_are_drilled_in_its_order_and_each_has_its_log() {
     let services = [sound("zebra"), Service::new("apple", b"not an archive").vouched(), sound("mango")];
     let yard = Yard::of(services);
