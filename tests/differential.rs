@@ -139,21 +139,19 @@ async fn a_schema_of_everything_comes_back_as_pg_restore_brings_it_back() {
     compare(RICH, "encoding 'UTF8' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'", ROLES).await;
 }
 
-/// A trigger of a partitioned table that changes every row that it sees, and rows in partitions
-/// of very different sizes: pg_dump lets the trigger come before the last of them.
+/// A trigger of a partitioned table that changes every row that it sees, and partitions whose
+/// rows take a while to arrive: pg_dump lets the trigger come before the last of them.
 const REWRITTEN: &str = "
-create table measured (id int, v int, at date) partition by range (at);
+create table measured (id int, v int, at date, noise text) partition by range (at);
 create table measured_1 partition of measured for values from ('2024-01-01') to ('2025-01-01');
 create table measured_2 partition of measured for values from ('2025-01-01') to ('2026-01-01');
 create table measured_3 partition of measured default partition by list (v);
 create table measured_4 partition of measured_3 default;
-insert into measured select g, g % 1000, date '2024-01-01' + 366 * (g % 2) from generate_series(1, 120000) g;
-insert into measured select g, g % 1000, date '2030-01-01' from generate_series(1, 60000) g;
+insert into measured select g, g % 1000, date '2024-01-01' + 366 * (g % 3), md5(g::text) || md5((-g)::text)
+from generate_series(1, 90000) g;
 create function rewrite() returns trigger language plpgsql as $$ begin new.v := -1; return new; end $$;
 create trigger rewrites before insert on measured for each row execute function rewrite();
 create trigger rewrites_below before insert on measured_3 for each row execute function rewrite();
-create table refers (id int, at date);
-insert into refers select id, at from measured where id % 10 = 0;
 create unique index on measured (id, at, v);
 ";
 
@@ -164,9 +162,9 @@ async fn no_trigger_of_a_partitioned_table_sees_the_rows_of_a_restore() {
     let source = Source::start(parent.path()).await;
     source.create("source", "", REWRITTEN).await;
     let archives = [source.dump("source", &[], &[]), source.dump_piped("source", &[])];
-    let sums = "select count(*), sum(v), min(v), (select count(*) from refers) from measured";
+    let sums = "select count(*), sum(v), min(v) from measured";
     let expected = source.psql("source", sums);
-    assert_eq!(expected.trim(), "180000|89910000|0|18000");
+    assert_eq!(expected.trim(), "90000|44955000|0");
     source.cluster.stop().await.unwrap();
     let mut kept = Kept::restore(&archives[0], &own_install(), parent.path()).await;
     for run in 1..=RUNS {
@@ -175,6 +173,6 @@ async fn no_trigger_of_a_partitioned_table_sees_the_rows_of_a_restore() {
         kept.restore_again(&archives[run % 2]).await;
     }
     // The triggers are there, and see what comes afterwards.
-    assert_eq!(kept.psql("insert into measured values (0, 5, '2031-01-01') returning v").trim(), "-1");
+    assert_eq!(kept.psql("insert into measured values (0, 5, '2031-01-01', '') returning v").trim(), "-1");
     kept.scratch.remove().await.unwrap();
 }
