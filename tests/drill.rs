@@ -18,12 +18,11 @@ use std::time::{Duration, SystemTime};
 use firedrill::journal::Journal;
 use firedrill::record::{Anchor, CheckOutcome, Record, TableState};
 use firedrill::verdict::{Code, Verdict};
-use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use crate::archive_support::{load, path};
 use crate::database::Source;
-use crate::drill::{Ran, Service, Yard, codes, drill, told, warnings};
+use crate::drill::{Service, Yard, codes, drill, drilled, told, warnings};
 use crate::postgres::{install, own_install, parent};
 
 /// The majors whose pg_dump wrote the fixtures: with how many tables, and how many of those are
@@ -60,17 +59,6 @@ fn fixtures() -> Vec<(u32, &'static str, Anchor)> {
 
 fn service_name(major: u32, name: &str) -> String {
     format!("pg{major}-{name}")
-}
-
-/// Drills all services, a few at a time.
-async fn drilled(services: Vec<Service>) -> Ran {
-    const LANES: usize = 3;
-    let mut lanes: Vec<Yard> = (0..LANES).map(|_| Yard::new()).collect();
-    for (index, service) in services.iter().enumerate() {
-        lanes[index % LANES].add(service);
-    }
-    let lanes = lanes.iter().map(|yard| yard.run());
-    Ran { records: join_all(lanes).await.into_iter().flat_map(|ran| ran.records).collect() }
 }
 
 /// What must come of a fixture whose bytes are vouched for, or whose codec vouches for itself.

@@ -16,6 +16,7 @@ use firedrill::plan;
 use firedrill::postgres::Install;
 use firedrill::record::{Record, Trigger};
 use firedrill::verdict::Code;
+use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -206,6 +207,17 @@ impl Yard {
 pub async fn drill(service: Service) -> Record {
     let mut ran = Yard::of([service]).run().await;
     ran.records.pop_first().unwrap().1
+}
+
+/// Drills all services, a few at a time.
+pub async fn drilled(services: Vec<Service>) -> Ran {
+    const LANES: usize = 3;
+    let mut lanes: Vec<Yard> = (0..LANES).map(|_| Yard::new()).collect();
+    for (index, service) in services.iter().enumerate() {
+        lanes[index % LANES].add(service);
+    }
+    let lanes = lanes.iter().map(|yard| yard.run());
+    Ran { records: join_all(lanes).await.into_iter().flat_map(|ran| ran.records).collect() }
 }
 
 /// The records of a run.
