@@ -30,6 +30,7 @@ type Failure = Box<dyn std::error::Error>;
 const ONCE: &str = "--restore-once";
 
 fn main() -> Result<(), Failure> {
+    firedrill::cli::memory::return_large_blocks();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(at) = arguments.iter().position(|argument| argument == ONCE) {

@@ -5,7 +5,7 @@ use crate::archive::Compression;
 use crate::catalog::{Backup, parse_digest_sidecar};
 use crate::digest::Digest;
 use crate::record::{Anchor, ExpectedArtifact, Sha256};
-use crate::store::{ChecksumAlgorithm, Object, Store};
+use crate::store::{ChecksumAlgorithm, Store};
 use crate::verdict::Reason;
 
 /// Longer sidecars are not read: a digest line is shorter.
@@ -24,8 +24,7 @@ pub struct Outside {
 /// # Errors
 /// The store would not say, or the sidecar is not one of this backup.
 pub async fn outside(store: &Store, backup: &Backup) -> Result<Option<Outside>, Reason> {
-    if let Some(sidecar) = &backup.sidecars.digest {
-        let digest = read_sidecar(store, sidecar, &backup.label).await?;
+    if let Some(digest) = beside(store, backup).await? {
         return Ok(Some(Outside { expected: sha256(Anchor::Sidecar, digest), kept: None }));
     }
     let details = store.describe(&backup.object).await.map_err(|error| error.reason())?;
@@ -44,10 +43,15 @@ pub async fn outside(store: &Store, backup: &Backup) -> Result<Option<Outside>, 
     }))
 }
 
-async fn read_sidecar(store: &Store, sidecar: &Object, name: &str) -> Result<Digest, Reason> {
+/// The digest that lies beside a backup, if one does.
+///
+/// # Errors
+/// The store would not say, or what lies there is no digest of this backup.
+pub async fn beside(store: &Store, backup: &Backup) -> Result<Option<Digest>, Reason> {
+    let Some(sidecar) = &backup.sidecars.digest else { return Ok(None) };
     let range = 0..sidecar.bytes.min(SIDECAR_BYTES_MAX);
     let bytes = store.read(sidecar, range).await.map_err(|error| error.reason())?;
-    parse_digest_sidecar(&bytes, name).map_err(|error| error.reason())
+    parse_digest_sidecar(&bytes, &backup.label).map(Some).map_err(|error| error.reason())
 }
 
 fn sha256(source: Anchor, digest: Digest) -> ExpectedArtifact {

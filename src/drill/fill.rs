@@ -3,17 +3,17 @@
 use jiff::Timestamp;
 
 use crate::archive::Toc;
-use crate::catalog::{self, Catalog, ConsistencyPoint, PointSource, RejectedFor, Selection};
+use crate::catalog::{self, Catalog, ConsistencyPoint, RejectedFor, Selection};
 use crate::drill::site::Site;
 use crate::event::{EventKind, Events};
 use crate::plan::{Select, Service};
 use crate::postgres::{Cluster, Install, Isolation, IsolationHad};
 use crate::proof::{Alike, Answer, CheckReport, Comparison, Objects, State};
 use crate::record::{
-    Artifact, CheckKind, CheckOutcome, CheckRecord, Compared, ConsistencySource, Engine, Environment,
-    EnvironmentKind, ExcludedEntry, ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, Millis,
-    Moment, Network, Observed, ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record, RecoveryPoint,
-    Rejected, RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord,
+    Artifact, CheckKind, CheckOutcome, CheckRecord, Compared, Engine, Environment, EnvironmentKind,
+    ExcludedEntry, ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, Millis, Moment, Network,
+    Observed, ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected,
+    RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord,
     TableState, WarningCode, WarningLine,
 };
 use crate::restore::{Read, Restored, SpanKind};
@@ -91,20 +91,8 @@ pub fn selected(record: &mut Record, selection: &Selection) {
         size_bytes: object.bytes,
         last_modified: Some(object.modified_at.into()),
     });
-    block.consistency_point = selection.backup.point.map(point);
+    block.consistency_point = selection.backup.point.map(Into::into);
     block.doubts = doubts(&selection.reasons);
-}
-
-fn point(point: ConsistencyPoint) -> crate::record::ConsistencyPoint {
-    crate::record::ConsistencyPoint {
-        time: point.at.into(),
-        source: match point.source {
-            PointSource::Stamp => ConsistencySource::Stamp,
-            PointSource::Pattern => ConsistencySource::NamePattern,
-            PointSource::ArchiveHeader => ConsistencySource::ArchiveHeader,
-        },
-        uncertainty_ms: point.uncertainty.into(),
-    }
 }
 
 /// What the judge can't find again in the record: it looks itself at staleness, at moments in
@@ -117,7 +105,7 @@ fn doubts(reasons: &[Reason]) -> Vec<ReasonLine> {
 /// The archive's header tells the moment, in the zone that the plan gives for it.
 pub fn header_point(record: &mut Record, found: ConsistencyPoint, against: &[Reason]) {
     if let Some(block) = record.selection.as_mut() {
-        block.consistency_point = Some(point(found));
+        block.consistency_point = Some(found.into());
         block.doubts.extend(doubts(against));
     }
     if let Some(artifact) = record.artifact.as_mut() {
@@ -212,6 +200,16 @@ pub fn restored(restored: &Restored, jobs: usize, tuning: Tuning) -> Restore {
         staged_bytes: 0,
         spans: spans(restored),
     }
+}
+
+/// Tables that the archive makes and has no rows for: dumped without their data, on purpose or
+/// not, which only somebody who knows the source can tell.
+pub fn tables_without_rows(record: &mut Record, restored: &Restored, events: &Events) {
+    let Some(first) = restored.without_rows.first() else { return };
+    let count = restored.without_rows.len();
+    let text = format!("the archive holds no rows for {count} of its tables, '{first}' first");
+    events.emit(EventKind::Warned { code: WarningCode::TablesWithoutRows.as_str(), text: text.clone() });
+    record.notices.push(WarningLine::new(WarningCode::TablesWithoutRows, text));
 }
 
 fn spans(restored: &Restored) -> Vec<Span> {

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use anchor::beside as digest_beside;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
 
@@ -291,6 +292,7 @@ impl Stages<'_> {
             Err(halted) => return Err(self.second_opinion(halted, store, object, record).await),
         };
         record.restore = Some(fill::restored(&restored, self.jobs(), self.tuning()));
+        fill::tables_without_rows(record, &restored, self.events);
         if let Some(artifact) = record.artifact.as_mut() {
             let observed = fill::observed(&restored.read);
             artifact.matches = match artifact.expected.source {

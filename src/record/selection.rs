@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog;
 use crate::record::ruling::ReasonLine;
 use crate::record::value::{Millis, Moment, SignedMillis};
 
@@ -96,6 +97,20 @@ pub struct ConsistencyPoint {
     pub source: ConsistencySource,
     /// How much later it may have been, such as a day for a name that holds only the date.
     pub uncertainty_ms: Millis,
+}
+
+impl From<catalog::ConsistencyPoint> for ConsistencyPoint {
+    fn from(point: catalog::ConsistencyPoint) -> ConsistencyPoint {
+        ConsistencyPoint {
+            time: point.at.into(),
+            source: match point.source {
+                catalog::PointSource::Stamp => ConsistencySource::Stamp,
+                catalog::PointSource::Pattern => ConsistencySource::NamePattern,
+                catalog::PointSource::ArchiveHeader => ConsistencySource::ArchiveHeader,
+            },
+            uncertainty_ms: point.uncertainty.into(),
+        }
+    }
 }
 
 /// Who tells the moment that the data speaks for, most trusted first.

@@ -2,19 +2,17 @@
 
 use std::path::Path;
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{Attribute, Cell, Color};
 
 use crate::record::{ComparedPoint, ComparedTime, Millis, Record};
 use crate::report::detail;
 use crate::report::encode;
+use crate::report::layout::{self, Page};
 use crate::report::paint::Paint;
 use crate::verdict::Verdict;
 
 /// Columns that a service's name may take in the table.
 const SERVICE_COLUMNS: usize = 24;
-
-/// A rule below the header, and nothing else: a night of many services stays one screen.
-const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// A drill that is over, and where its evidence lies.
 #[derive(Clone, Copy, Debug)]
@@ -76,13 +74,7 @@ fn tally(drills: &[Reported<'_>]) -> String {
 }
 
 fn table(drills: &[&Reported<'_>], style: Style) -> String {
-    let mut table = Table::new();
-    table.load_style(RULED).force_no_tty();
-    if style.paint.is_coloured() {
-        table.enforce_styling();
-    }
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(u16::try_from(style.columns).unwrap_or(80));
+    let mut table = layout::table(Page { paint: style.paint, columns: style.columns });
     table.set_header(["service", "verdict", "recovery time", "data age", "proven"]);
     for drill in drills {
         table.add_row([

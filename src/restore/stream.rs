@@ -18,7 +18,7 @@ use crate::event::{EventKind, Events};
 use crate::restore::Error;
 use crate::restore::board::Board;
 use crate::restore::checksum::Summer;
-use crate::restore::chunks::{Message, Stream, stream};
+use crate::restore::chunks::{Message, Stream, stream, stream_behind};
 use crate::restore::load::{Feed, Load, Piece, Planned, Way};
 use crate::restore::spans::Kind;
 use crate::store::Download;
@@ -251,7 +251,14 @@ impl Decoder {
     }
 
     fn large_object(&self, oid: u32, receiver: &Receiver<Message>) -> Result<(), Error> {
-        let mut decoded = self.decoded(receiver)?;
+        // An empty object may have no stream at all, not even that of a codec.
+        let first = match receiver.recv() {
+            Ok(Message::Chunk(chunk)) => chunk,
+            Ok(Message::End) => return self.push(Piece::LargeObject { oid, offset: 0, bytes: Bytes::new() }),
+            _ => return Err(Error::lost("the reading of large objects")),
+        };
+        let compression = self.toc.header.compression;
+        let mut decoded = decode(compression, stream_behind(first, receiver)).map_err(unreadable)?;
         let mut offset = 0;
         loop {
             let mut bytes = Vec::with_capacity(PIECE_BYTES);
