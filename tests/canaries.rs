@@ -181,7 +181,8 @@ fn no_secret_is_told_by_a_store_that_is_asked_in_vain() {
     let refusing = FaultServer::start([], |_| Fault::Status(403, "AuthenticationFailed"));
     let babbling = FaultServer::start([], |_| Fault::Text("<html>not a listing</html>".into()));
     let down = format!("http://{}", free_address());
-    let mut table: Vec<(String, &str, Vec<(&str, String)>)> = Vec::new();
+    type Variables = Vec<(&'static str, String)>;
+    let mut table: Vec<(String, &str, Variables)> = Vec::new();
     for endpoint in [&refusing.endpoint, &babbling.endpoint, &down] {
         let s3 = format!("endpoint = \"{endpoint}\"\nregion = \"us-east-1\"\npath_style = true");
         let session = vec![

@@ -42,13 +42,13 @@ fn shown_and_gone(home: &Home, running: Running) {
     let left: Vec<_> = Home::everything_in(home.path()).into_iter().map(|(path, _)| path).collect();
     let named = |left: &std::path::PathBuf| left == std::path::Path::new(path);
     let others: Vec<_> = left.iter().filter(|left| !named(left) && !left.ends_with("lock")).collect();
-    assert_eq!(others, [&home.path().join("x"); 0]);
+    assert!(others.is_empty(), "{others:?}");
 }
 
 #[track_caller]
 fn nothing_is_left(home: &Home) {
     assert_eq!(processes_in(&home.scratch()), [0; 0]);
-    assert_eq!(home.left_behind(), [home.path(); 0]);
+    assert!(home.left_behind().is_empty(), "{:?}", home.left_behind());
     assert_eq!(home.open_journals(), [""; 0]);
 }
 

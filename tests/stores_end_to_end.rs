@@ -209,6 +209,7 @@ fn a_store_that_is_down_or_lets_nobody_in_proves_nothing_against_the_backup() {
         ("Azure down", azure_store(&nobody, key), &azure, variables(wrong_key), "LIST_UNAVAILABLE"),
         ("S3 key", s3_store("test", &s3.endpoint), "s3://backups/fx/", variables(wrong_key), "CREDENTIALS"),
         ("no S3 key", s3_store("test", &s3.endpoint), "s3://backups/fx/", vec![], "CREDENTIALS"),
+        ("no S3 right", s3_store("test", &refusing.endpoint), "s3://b/fx/", variables("k"), "ACCESS_DENIED"),
         (
             "no bucket",
             s3_store("test", &s3.endpoint),
