@@ -58,7 +58,8 @@ pub fn backups(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refus
         let services = plan.services.iter().zip(&pasts).map(|(service, past)| look(service, past));
         stream::iter(services).buffered(AT_ONCE).collect::<Vec<_>>().await
     };
-    let (seen, heard) = under_signals(|cancel| async move { cancel.run_until_cancelled(look()).await })?;
+    let (seen, heard) =
+        under_signals(output::say, |cancel| async move { cancel.run_until_cancelled(look()).await })?;
     let Some(seen) = seen else { return Ok(heard.unwrap_or(ExitCode::Interrupted)) };
 
     let listed: Vec<Listed<'_>> = plan

@@ -202,6 +202,16 @@ pub fn restored(restored: &Restored, jobs: usize, tuning: Tuning) -> Restore {
     }
 }
 
+/// Tables that the archive makes and has no rows for: dumped without their data, on purpose or
+/// not, which only somebody who knows the source can tell.
+pub fn tables_without_rows(record: &mut Record, restored: &Restored, events: &Events) {
+    let Some(first) = restored.without_rows.first() else { return };
+    let count = restored.without_rows.len();
+    let text = format!("the archive holds no rows for {count} of its tables, '{first}' first");
+    events.emit(EventKind::Warned { code: WarningCode::TablesWithoutRows.as_str(), text: text.clone() });
+    record.notices.push(WarningLine::new(WarningCode::TablesWithoutRows, text));
+}
+
 fn spans(restored: &Restored) -> Vec<Span> {
     SpanKind::ALL
         .into_iter()

@@ -12,8 +12,10 @@ mod site;
 mod timeline;
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -76,7 +78,7 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
 
     let stages = Stages { service, outside, events, watch };
     let outcome = {
-        let whole = stages.all(&mut record, &mut timeline, &mut owned);
+        let whole = contained(stages.all(&mut record, &mut timeline, &mut owned));
         tokio::select! {
             biased;
             () = outside.cancel.cancelled() => Err(interrupted()),
@@ -95,6 +97,16 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
     record.traffic = owned.store.as_ref().map(traffic);
     record.run.finish(Timestamp::now(), watch.elapsed());
     record
+}
+
+/// The outcome of `stages`, or that a bug cut them off: then, too, there is a record, and what
+/// they made is removed.
+async fn contained(stages: impl Future<Output = Result<(), Reason>>) -> Result<(), Reason> {
+    let caught = AssertUnwindSafe(stages).catch_unwind().await;
+    caught.unwrap_or_else(|_| {
+        let remedy = "report this as a bug of firedrill, with what it wrote to stderr";
+        Err(Reason::new(Code::Internal, "a bug of firedrill cut the drill off", remedy))
+    })
 }
 
 /// A connection that went down says nothing of why the server did; the server's log does.
@@ -280,6 +292,7 @@ impl Stages<'_> {
             Err(halted) => return Err(self.second_opinion(halted, store, object, record).await),
         };
         record.restore = Some(fill::restored(&restored, self.jobs(), self.tuning()));
+        fill::tables_without_rows(record, &restored, self.events);
         if let Some(artifact) = record.artifact.as_mut() {
             let observed = fill::observed(&restored.read);
             artifact.matches = match artifact.expected.source {
@@ -402,4 +415,17 @@ async fn make_durable(scratch: &Scratch) -> Result<(), Reason> {
 /// The store can't be reached as the plan says.
 pub async fn open_store(service: &Service) -> Result<Store, store::Error> {
     Store::open(&service.backup.location, &service.backup.store).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_reason_like_any_other() {
+        assert_eq!(contained(async { Ok(()) }).await, Ok(()));
+        assert_eq!(contained(async { Err(interrupted()) }).await, Err(interrupted()));
+        let caught = contained(async { panic!("on purpose, for a test") }).await;
+        assert_eq!(caught.unwrap_err().code, Code::Internal);
+    }
 }

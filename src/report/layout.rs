@@ -1,6 +1,6 @@
 //! Text in columns: a label, then words that wrap below themselves.
 
-use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, Width, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 use jiff::Timestamp;
 
 use crate::report::encode::width;
@@ -11,6 +11,9 @@ const LABEL_COLUMNS: usize = 11;
 /// What a screen or a log has at the least, and what reads well at the most.
 const COLUMNS: std::ops::RangeInclusive<usize> = 60..=120;
 
+/// A rule below the header, and nothing else: a table of many rows stays one screen.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 /// What a text is set on.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
@@ -20,10 +23,10 @@ pub struct Page {
     pub columns: usize,
 }
 
-/// An empty table for a page: lines between its rows' groups, and none between columns.
+/// An empty table for a page.
 pub fn table(page: Page) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).force_no_tty();
+    table.load_style(RULED).force_no_tty();
     if page.paint.is_coloured() {
         table.enforce_styling();
     }
@@ -32,10 +35,9 @@ pub fn table(page: Page) -> Table {
     table
 }
 
-/// Takes the lines between rows away, for a long table of short ones; what stands in the
-/// `whole` columns is not broken. Columns are set as closely as they can be told apart.
-pub fn without_lines(table: &mut Table, whole: &[usize]) {
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none()));
+/// Sets the columns of a table as closely as they can be told apart, and does not break what
+/// stands in the `whole` ones.
+pub fn close(table: &mut Table, whole: &[usize]) {
     for column in table.column_iter_mut() {
         column.set_padding((0, 1));
     }
@@ -76,11 +78,6 @@ pub fn labelled(label: &str, text: &str, columns: usize) -> String {
         block.push('\n');
     }
     block
-}
-
-/// A paragraph of its own, indented and wrapped at `columns`.
-pub fn paragraph(text: &str, columns: usize) -> String {
-    wrapped(text, columns.saturating_sub(2)).iter().map(|line| format!("  {line}\n")).collect()
 }
 
 /// The columns of the screen on stdout, if it is one.

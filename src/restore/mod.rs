@@ -50,7 +50,7 @@ use crate::restore::before::Before;
 use crate::restore::board::{Board, Outcome};
 use crate::restore::checksum::Summer;
 use crate::restore::connection::Workplace;
-use crate::restore::load::Loaded;
+use crate::restore::load::{Loaded, Way};
 use crate::restore::policy::{Disposition, Rows};
 use crate::restore::roles::Roles;
 use crate::restore::schedule::Schedule;
@@ -192,8 +192,10 @@ pub async fn restore(
     drop(session);
 
     let schedule = Schedule::new(&toc, &dispositions);
-    events.emit(EventKind::RestorePlanned { tables: decided.ways.len(), post_data: schedule.left() });
-    let board = Arc::new(Board::new(schedule, jobs + 2, watch));
+    let of_objects = decided.ways.values().filter(|way| matches!(way.way, Way::LargeObjects)).count();
+    let (tables, post_data) = (decided.ways.len() - of_objects, schedule.left() + of_objects);
+    events.emit(EventKind::RestorePlanned { tables, post_data });
+    let board = Arc::new(Board::new(schedule, jobs + 2, watch, events.clone()));
     for skipped in decided.skipped {
         board.finish_entry(skipped.entry, Some(skipped));
     }

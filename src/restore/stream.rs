@@ -18,7 +18,7 @@ use crate::event::{EventKind, Events};
 use crate::restore::Error;
 use crate::restore::board::Board;
 use crate::restore::checksum::Summer;
-use crate::restore::chunks::{Message, Stream, stream};
+use crate::restore::chunks::{Message, Stream, stream, stream_behind};
 use crate::restore::load::{Feed, Load, Piece, Planned, Way};
 use crate::restore::spans::Kind;
 use crate::store::Download;
@@ -104,7 +104,10 @@ impl Reader {
                     self.board.halt(error);
                 }
             }
-            part = self.next_part(&mut download, &mut hasher)?;
+            part = self.next_part(&mut download, &mut hasher).inspect_err(|error| {
+                // Before the decoders are cut off, which would only say that they were.
+                self.board.halt(error.clone());
+            })?;
         }
         self.open = None;
         let trailing_bytes = match walker.map(BlockWalker::finish) {
@@ -163,12 +166,11 @@ impl Reader {
     /// Starts the decoder of a block. Blocks of entries that nobody wants are read over.
     fn open_block(&mut self, id: u32) -> Result<Option<SyncSender<Message>>, Error> {
         let Some(planned) = self.ways.remove(&id) else { return Ok(None) };
-        let (name, stored_bytes) = (planned.name.clone(), planned.stored_bytes);
+        let stored_bytes = planned.stored_bytes;
         let (load, feed) = Load::open(id, planned);
         if self.runtime.block_on(self.board.open(load, stored_bytes)).is_none() {
             return Ok(None);
         }
-        self.events.emit(EventKind::TableStarted { table: name });
         let (sender, receiver) = sync_channel(CHUNKS_WAITING_MAX);
         let decoder = Decoder {
             feed,
@@ -249,7 +251,14 @@ impl Decoder {
     }
 
     fn large_object(&self, oid: u32, receiver: &Receiver<Message>) -> Result<(), Error> {
-        let mut decoded = self.decoded(receiver)?;
+        // An empty object may have no stream at all, not even that of a codec.
+        let first = match receiver.recv() {
+            Ok(Message::Chunk(chunk)) => chunk,
+            Ok(Message::End) => return self.push(Piece::LargeObject { oid, offset: 0, bytes: Bytes::new() }),
+            _ => return Err(Error::lost("the reading of large objects")),
+        };
+        let compression = self.toc.header.compression;
+        let mut decoded = decode(compression, stream_behind(first, receiver)).map_err(unreadable)?;
         let mut offset = 0;
         loop {
             let mut bytes = Vec::with_capacity(PIECE_BYTES);
