@@ -21,11 +21,8 @@ const PROFILE: &str = "FIREDRILL_TEST_PROFILE";
 #[tokio::test]
 async fn part_of_another_process() {
     let Ok(endpoint) = std::env::var(ENDPOINT) else { return };
-    let options = Options {
-        endpoint: Some(endpoint),
-        profile: std::env::var(PROFILE).ok(),
-        ..Options::default()
-    };
+    let options =
+        Options { endpoint: Some(endpoint), profile: std::env::var(PROFILE).ok(), ..Options::default() };
     let location = Location::S3 { bucket: "b".into(), prefix: String::new() };
     let store = match Store::open(&location, &options).await {
         Ok(store) => store,
