@@ -29,6 +29,14 @@ impl Places {
         plan::load(&path).map_err(|faults| Refusal::of_plan(&faults))
     }
 
+    /// The plan, read, if there is one where it is looked for or it was named.
+    pub fn plan_if_any(&self) -> Result<Option<Plan>, Refusal> {
+        match plan::find(self.plan.as_deref()) {
+            Err(_) if self.plan.is_none() => Ok(None),
+            _ => self.plan().map(Some),
+        }
+    }
+
     /// The state directory, made if it is missing.
     pub fn state(&self) -> Result<StateDirectory, Refusal> {
         let path = self.state.clone().or_else(StateDirectory::default_path);

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::cli::output;
+use crate::evidence;
 use crate::exit_code::ExitCode;
 use crate::journal;
 use crate::plan::Fault;
@@ -43,6 +44,12 @@ impl Refusal {
             journal::Kind::Unsafe | journal::Kind::State => ExitCode::Bug,
         };
         Refusal::new(code, error, error.remedy())
+    }
+
+    /// What the evidence said.
+    pub fn of_evidence(error: &evidence::Error) -> Refusal {
+        let reason = error.reason();
+        Refusal::new(ExitCode::Inconclusive, &reason.detail, &reason.remedy)
     }
 
     /// Tells it on stderr.

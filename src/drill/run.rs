@@ -56,7 +56,7 @@ pub async fn run(
     cancel: CancellationToken,
 ) -> Result<RunOutcome, journal::Error> {
     let run_id = Uuid::now_v7();
-    let (journal, abandoned) = Journal::open(&request.state, run_id)?;
+    let (journal, mut abandoned) = Journal::open(&request.state, run_id)?;
     let site = tokio::task::spawn_blocking(Site::look).await.unwrap_or_else(|_| Site::look());
     let mut outcome =
         RunOutcome { run_id: RunId::from(run_id), drills: Vec::new(), degraded: leaked(&abandoned) };
@@ -73,34 +73,44 @@ pub async fn run(
             cancel: cancel.clone(),
         };
         let events = Events::new(&service.name, observer.clone());
+        if let Err(error) = journal.drill_started(&service.name) {
+            // A drill that a kill could make disappear is not begun.
+            outcome.degraded.push(error.to_string());
+            break;
+        }
         let drilled =
-            one(service, &outside, &request.state, &abandoned, &events, &mut outcome.degraded).await?;
+            one(service, &outside, &request.state, &mut abandoned, &events, &mut outcome.degraded).await;
         outcome.drills.push(drilled);
     }
-    journal.finish()?;
+    noted(journal.finish(), &mut outcome.degraded);
     Ok(outcome)
 }
 
-/// One drill, from its first line in the journal to its evidence.
+/// What the journal can't take any more takes nothing from the drills that are over.
+fn noted(written: Result<(), journal::Error>, degraded: &mut Vec<String>) {
+    degraded.extend(written.err().map(|error| error.to_string()));
+}
+
+/// One drill that the journal knows of, to its evidence.
 async fn one(
     service: &Service,
     outside: &Outside<'_>,
     state: &StateDirectory,
-    abandoned: &[Abandoned],
+    abandoned: &mut Vec<Abandoned>,
     events: &Events,
     degraded: &mut Vec<String>,
-) -> Result<Drilled, journal::Error> {
-    outside.journal.drill_started(&service.name)?;
+) -> Drilled {
     let mut record = drill(service, outside, events).await;
-    let ours: Vec<&Abandoned> =
-        abandoned.iter().filter(|one| one.service.as_ref() == Some(&service.name)).collect();
-    record.chain.abandoned_runs = ours.iter().map(|one| abandoned_run(one)).collect();
+    // A run that was cut off outside of any drill is named by the first that comes.
+    let named = |one: &mut Abandoned| one.service.as_ref().is_none_or(|name| *name == service.name);
+    let ours: Vec<Abandoned> = abandoned.extract_if(.., named).collect();
+    record.chain.abandoned_runs = ours.iter().map(abandoned_run).collect();
     let stored = Log::open(&state.path().join("evidence"), &service.name)
         .and_then(|log| log.append(&mut record, None));
     let evidence = match stored {
         Ok(written) => {
-            for one in ours {
-                outside.journal.named(one)?;
+            for one in &ours {
+                noted(outside.journal.named(one), degraded);
             }
             Some(written.path)
         }
@@ -110,13 +120,13 @@ async fn one(
             None
         }
     };
-    outside.journal.drill_finished(&service.name)?;
+    noted(outside.journal.drill_finished(&service.name), degraded);
     let reasons = record.verdict.reasons.iter();
     events.emit(EventKind::DrillFinished {
         verdict: record.verdict.result.0,
         reasons: reasons.map(|line| Reason::new(line.code.0, &line.detail, &line.remedy)).collect(),
     });
-    Ok(Drilled { record, evidence })
+    Drilled { record, evidence }
 }
 
 /// What killed runs left and could not be removed.

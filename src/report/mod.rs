@@ -3,8 +3,11 @@
 //! Observers hear events and show them: [`terminal`] live on a screen, [`text`] line by
 //! line, [`json_events`] for programs. The final word is [`summary`]'s.
 
+pub mod backups;
+mod caveats;
 mod detail;
 pub mod encode;
+pub mod history;
 pub mod json;
 pub mod json_events;
 pub mod layout;

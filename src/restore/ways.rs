@@ -12,7 +12,7 @@ use crate::restore::shape::RowShape;
 use crate::restore::stream::Ways;
 
 /// Below this compressed size one connection takes a table alone, and spares the log.
-const ALONE_BYTES_MAX: u64 = 1024 * 1024;
+const ALONE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Every type and what is inside of it that tells something of the dumping session: 1184 is
 /// `timestamptz` and 17 is `bytea` in every PostgreSQL. Multiranges came with 14.
