@@ -33,6 +33,11 @@ pub use state_directory::StateDirectory;
 /// How long the reaping of all that past runs left may wait for processes.
 const REAPING: Duration = Duration::from_secs(10);
 
+/// How long a held lock is looked at before it counts as held: what a process has just started
+/// keeps a copy of its locks, from the fork to the exec, even when the process itself is dead.
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
+const LOCK_LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// Journals of past runs that are looked at, at most; there is one per kill since the last run.
 const PAST_RUNS_MAX: usize = 10_000;
 
@@ -57,7 +62,7 @@ impl Journal {
     /// evidence.
     ///
     /// # Errors
-    /// [`Kind::Locked`] at once when another run holds the lock; [`Kind::State`] when the state
+    /// [`Kind::Locked`] within half a second when another run holds the lock; [`Kind::State`] when the state
     /// directory can't be written to.
     pub fn open(state: &StateDirectory, run_id: Uuid) -> Result<(Journal, Vec<Abandoned>), Error> {
         let lock = lock(state)?;
@@ -172,10 +177,16 @@ fn lock(state: &StateDirectory) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
     let file = options.open(&path).map_err(|error| Error::state("open the lock", &path, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::locked(state.path())),
-        Err(TryLockError::Error(error)) => Err(Error::state("take the lock", &path, &error)),
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(LOCK_LOOK_AGAIN);
+            }
+            Err(TryLockError::WouldBlock) => return Err(Error::locked(state.path())),
+            Err(TryLockError::Error(error)) => return Err(Error::state("take the lock", &path, &error)),
+        }
     }
 }
 
