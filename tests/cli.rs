@@ -18,6 +18,7 @@ const COMMANDS: &[&[&str]] = &[
     &["plan", "check"],
     &["plan", "show"],
     &["sweep"],
+    &["report"],
     &["demo"],
     &["schema"],
     &["completions"],

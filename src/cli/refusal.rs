@@ -45,6 +45,12 @@ impl Refusal {
         Refusal::new(code, error, error.remedy())
     }
 
+    /// What went wrong, in one line and without the remedy.
+    pub fn line(&self) -> String {
+        let first = self.lines.first().map_or("", String::as_str);
+        first.strip_prefix("error: ").unwrap_or(first).to_owned()
+    }
+
     /// Tells it on stderr.
     pub fn tell(&self) -> ExitCode {
         for line in &self.lines {

@@ -5,14 +5,21 @@
 
 mod detail;
 pub mod encode;
+pub mod figures;
+pub mod html;
 pub mod json;
 pub mod json_events;
+pub mod junit;
 pub mod layout;
+pub mod nagios;
 pub mod paint;
 mod progress;
+pub mod prometheus;
 #[cfg(test)]
 pub(crate) mod sample;
 mod screen;
+pub mod standing;
+pub mod stored;
 pub mod summary;
 pub mod terminal;
 pub mod text;
