@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::record::{ComparedPoint, ComparedTime, Millis, Record};
+use crate::clock::Phase;
+use crate::record::{ComparedPoint, ComparedTime, Millis, PhaseOutcome, Record};
 
 /// A figure, and the objective that it meets or misses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,11 @@ pub fn loss(record: &Record, which: Loss) -> Option<Figure> {
     let compared = compared_loss(record) == Some(which);
     let objective = point.objective_ms.filter(|_| compared);
     Some(Figure { millis, objective, met: met.filter(|_| compared) })
+}
+
+/// Whether a phase of the drill came to its end.
+pub fn has_ended(record: &Record, phase: Phase) -> bool {
+    record.phases.iter().any(|one| one.name.0 == phase && one.outcome == PhaseOutcome::Ok)
 }
 
 fn signed(millis: Millis) -> i64 {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::clock::rfc3339_millis;
+use crate::clock::{Phase, rfc3339_millis};
 use crate::record::{CheckOutcome, CheckRecord, Record};
 use crate::report::encode;
 use crate::report::figures::{self, Figure};
@@ -104,7 +104,10 @@ fn obligations(record: &Record) -> Vec<Case> {
             record,
             Group::Restore,
             "it is restored",
-            record.restore.as_ref().map(|r| r.toc_entries_failed == 0),
+            record
+                .restore
+                .as_ref()
+                .map(|r| r.toc_entries_failed == 0 && figures::has_ended(record, Phase::Restore)),
         ),
         case(
             record,

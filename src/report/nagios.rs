@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::record::Record;
+use crate::record::{Moment, Record};
 use crate::report::encode;
 use crate::report::figures::{self, Figure};
 use crate::report::standing::{self, Standing};
@@ -80,8 +80,14 @@ pub fn line(series: &[Series], now: Timestamp, age_max: Option<Duration>) -> (St
         told.push(format!("{} more services", standings.len() - SERVICES_MAX));
     }
     let status = Status::of(worst);
+    let mut line = format!("RESTORE {} - {}", status.as_str(), told.join("; "));
     let figures: Vec<String> = series.iter().flat_map(|one| figures_of(one, now, age_max)).collect();
-    (format!("RESTORE {} - {} | {}\n", status.as_str(), told.join("; "), figures.join(" ")), status)
+    if !figures.is_empty() {
+        line.push_str(" | ");
+        line.push_str(&figures.join(" "));
+    }
+    line.push('\n');
+    (line, status)
 }
 
 /// The line and the number where nothing could be read at all.
@@ -154,8 +160,7 @@ fn figures_of(series: &Series, now: Timestamp, age_max: Option<Duration>) -> Vec
         add("tables_equal", format!("{};;{all}:;0;{all}", fidelity.tables_equal));
     }
     let limit = standing::age_limit(record, age_max).as_secs();
-    let age =
-        |moment: crate::record::Moment| u64::try_from(crate::record::Moment::from(now).since(moment).get());
+    let age = |moment: Moment| u64::try_from(Moment::from(now).since(moment).get());
     if let Ok(millis) = age(standing::ended_at(record)) {
         add("record_age", format!("{}s;;{limit};0;", encode::seconds(millis)));
     }

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use crate::record::{Moment, Record, SignedMillis, TableState};
+use crate::record::{Millis, Moment, Record, SignedMillis, TableState};
 use crate::report::encode;
 use crate::report::stored::Series;
 use crate::verdict::Verdict;
@@ -168,7 +168,7 @@ fn of_the_objectives(file: &mut File, service: &str, record: &Record) {
     let service = &[("service", service)];
     let time = record.measurements.recovery_time.as_ref();
     let point = record.measurements.recovery_point.as_ref();
-    let seconds = |length: crate::record::Millis| encode::seconds(length.get());
+    let seconds = |length: Millis| encode::seconds(length.get());
     file.add(
         "recovery_time_measured_seconds",
         "From the choice of a backup until the restored database answers.",

@@ -1,8 +1,9 @@
 //! The first look at a service: where it stands, its figures, what was proven and what not.
 
-use crate::clock::rfc3339_millis;
+use crate::clock::{Phase, rfc3339_millis};
 use crate::record::{Anchor, ComparedTo, Record};
 use crate::report::encode;
+use crate::report::figures;
 use crate::report::html::Shown;
 use crate::report::html::bar::{Meter, meters};
 use crate::report::html::words;
@@ -165,7 +166,8 @@ fn proven(record: &Record) -> Vec<String> {
         };
         seen.push(format!("Every byte was read{vouched}: {}", encode::bytes(observed.bytes)));
     }
-    if let Some(restore) = record.restore.as_ref().filter(|restore| restore.toc_entries_failed == 0) {
+    let restore = record.restore.as_ref().filter(|_| figures::has_ended(record, Phase::Restore));
+    if let Some(restore) = restore.filter(|restore| restore.toc_entries_failed == 0) {
         seen.push(format!("{} restored without an error", entries(restore.toc_entries_restored)));
     }
     if let Some(proof) = record.fidelity.as_ref().filter(|proof| proof.tables_equal > 0) {
@@ -180,7 +182,7 @@ fn proven(record: &Record) -> Vec<String> {
         let rows = encode::plural(proof.coverage.compared_rows, "row");
         seen.push(format!("{of} came back row for row: {rows} by SHA-256"));
     }
-    if let Some(restore) = &record.restore
+    if let Some(restore) = restore
         && (restore.invalid_indexes, restore.unvalidated_constraints) == (Some(0), Some(0))
     {
         seen.push("Every index is valid, every constraint holds".to_owned());
