@@ -195,7 +195,7 @@ fn against(record: &Record, of: Group) -> Option<Outcome> {
     let lines: Vec<_> = reasons.iter().map(|reason| format!("{} [{}]", reason.detail, reason.code)).collect();
     let fault = reasons.iter().any(|reason| reason.code.0.blame() == Blame::Backup);
     let text = lines.join("; ");
-    (!lines.is_empty()).then(|| if fault { Outcome::Failure(text) } else { Outcome::Error(text) })
+    (!lines.is_empty()).then_some(if fault { Outcome::Failure(text) } else { Outcome::Error(text) })
 }
 
 fn checks(record: &Record, cases: &mut Vec<Case>) {

@@ -22,7 +22,7 @@ use crate::report::stored::{self, Series};
 use crate::report::summary::{Reported, Style, summary};
 use crate::report::{encode, junit, layout, prometheus};
 
-/// Show stored evidence: as text, or as HTML, JUnit XML, Prometheus metrics or a Nagios line
+/// Show stored evidence as text, HTML, JUnit XML, Prometheus metrics or a Nagios line
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

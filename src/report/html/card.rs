@@ -43,7 +43,7 @@ pub struct Card {
     pub unproven: Vec<String>,
     /// When the drill was, for people and for programs.
     pub drilled: Option<[String; 2]>,
-    /// How long before the page that was.
+    /// How long before the page that was, in words.
     pub age: Option<String>,
 }
 
@@ -80,7 +80,10 @@ pub fn card(series: &Series, shown: Shown<'_>) -> Card {
             let ended = standing::ended_at(record);
             [words::moment(ended), rfc3339_millis(ended.at())]
         }),
-        age: record.map(|record| encode::age(standing::age_ms(record, shown.now).max(0))),
+        age: record.map(|record| match standing::age_ms(record, shown.now) {
+            ..60_000 => "just before this page".to_owned(),
+            millis => format!("{} before this page", encode::age(millis)),
+        }),
     }
 }
 

@@ -138,8 +138,8 @@ fn source(series: &[Series]) -> String {
     let checked =
         !series.is_empty() && series.iter().all(|one| one.signatures_checked || one.drills.is_empty());
     let signatures = match checked {
-        true => "their signatures, chain and verdicts were checked",
-        false => "their chain and verdicts were checked, their signatures were not",
+        true => "signatures, chain and verdicts were checked",
+        false => "chain and verdicts were checked, signatures were not",
     };
     format!("{} with a record; {signatures}", encode::plural(drills, "drill"))
 }

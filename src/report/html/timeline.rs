@@ -229,7 +229,8 @@ mod tests {
     #[test]
     fn the_sentence_says_what_the_spans_can_tell_and_no_more() {
         use SpanName::{Download, Index, Load};
-        let table: [(&[(SpanName, u64, u64)], &str); 4] = [
+        type Spans = &'static [(SpanName, u64, u64)];
+        let table: [(Spans, &str); 4] = [
             (&[], "94 % of the recovery time went into the restore."),
             (
                 &[(Download, 2_500, 100_000), (Load, 2_500, 300_000)],
