@@ -23,6 +23,7 @@ pub mod plan;
 // stages
 pub mod catalog;
 pub mod evidence;
+pub mod history;
 pub mod judge;
 pub mod proof;
 pub mod record;

@@ -26,7 +26,8 @@ const ROOMS: &[&str] = &[
     "proof",
     "record",
     "judge",
-    "evidence", //
+    "evidence",
+    "history", //
     // whole
     "journal",
     "drill", //

@@ -14,6 +14,8 @@ use tempfile::TempDir;
 const COMMANDS: &[&[&str]] = &[
     &[],
     &["run"],
+    &["backups"],
+    &["history"],
     &["plan"],
     &["plan", "check"],
     &["plan", "show"],
@@ -274,6 +276,9 @@ fn a_reader_that_closed_the_pipe_is_no_failure_and_no_panic() {
         &["man"],
         &["schema", "evidence"],
         &["sweep"],
+        &["history"],
+        &["schema", "backups"],
+        &["schema", "history"],
     ];
     for arguments in table {
         let (reader, writer) = std::io::pipe().unwrap();

@@ -36,6 +36,14 @@ impl Backup {
     pub fn moment(&self) -> Timestamp {
         self.point.as_ref().map_or(self.available_at, |point| point.at)
     }
+
+    /// The latest moment that the data can speak for.
+    pub fn latest(&self) -> Timestamp {
+        match &self.point {
+            Some(point) => point.latest().min(self.available_at.max(point.at)),
+            None => self.available_at,
+        }
+    }
 }
 
 /// The objects beside a backup that speak about it.

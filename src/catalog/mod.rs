@@ -7,6 +7,7 @@ pub mod backup;
 pub mod error;
 pub mod name;
 pub mod select;
+pub mod series;
 pub mod sidecar;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,9 +18,10 @@ use jiff::{SignedDuration, Timestamp};
 pub use backup::{Backup, ConsistencyPoint, PointSource, Sidecars};
 pub use error::Error;
 pub use select::{Selection, Warning};
+pub use series::{Exposure, Gap};
 pub use sidecar::parse_digest_sidecar;
 
-use crate::catalog::backup::{CLOCK_SKEW, since};
+use crate::catalog::backup::since;
 use crate::catalog::name::Match;
 use crate::plan;
 use crate::store::{Listing, Object};
@@ -191,17 +193,12 @@ impl Catalog {
 
     /// Whether the newest backup is as young as the plan expects.
     pub fn cadence(&self, now: Timestamp) -> Cadence {
-        let past = |backup: &&Backup| since(now, backup.moment()) <= CLOCK_SKEW;
-        let newest = self.backups.iter().rev().find(past);
-        let latest = |backup: &Backup| match &backup.point {
-            Some(point) => point.latest().min(backup.available_at.max(point.at)),
-            None => backup.available_at,
-        };
+        let newest = self.newest(now);
         Cadence {
             every: self.every,
             grace: self.grace,
             newest: newest.map(Backup::moment),
-            age: newest.map(|backup| since(latest(backup), now)),
+            age: newest.map(|backup| since(backup.latest(), now)),
         }
     }
 
@@ -209,12 +206,8 @@ impl Catalog {
     /// longest time from one backup's consistency point until the next became available, or
     /// until now for the last. `None` where any moment is unknown, or there is no backup.
     pub fn exposure(&self, now: Timestamp) -> Option<Duration> {
-        let ends = self.backups.iter().skip(1).map(|next| next.available_at).chain([now]);
-        let mut worst = None;
-        for (backup, end) in self.backups.iter().zip(ends) {
-            worst = worst.max(Some(since(backup.point.as_ref()?.at, end)));
-        }
-        worst
+        let all: Vec<&Backup> = self.backups.iter().collect();
+        Exposure::of(&all, now).map(|worst| worst.loss)
     }
 }
 

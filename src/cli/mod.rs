@@ -1,10 +1,13 @@
 //! The command line: what can be asked, and the way from a question to an exit code.
 
+mod backups;
 mod bug;
 mod completions;
 mod demo;
 mod face;
+mod history;
 mod man;
+pub mod memory;
 mod output;
 mod places;
 mod plan;
@@ -39,6 +42,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Backups(backups::Arguments),
+    History(history::Arguments),
     Plan(plan::Arguments),
     Sweep(sweep::Arguments),
     Report(report::Arguments),
@@ -62,6 +67,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(Arguments { places, command }: Arguments) -> ExitCode {
     let ended = match command {
         Command::Run(arguments) => run::run(&arguments, &places),
+        Command::Backups(arguments) => backups::backups(&arguments, &places),
+        Command::History(arguments) => history::history(&arguments, &places),
         Command::Plan(arguments) => plan::plan(&arguments, &places),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &places),
         Command::Report(arguments) => report::report(&arguments, &places),

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use crate::exit_code::ExitCode;
+use crate::report::layout::{self, Page};
 use crate::report::paint::Surroundings;
 
 /// Writes the result. A reader that has seen enough and closed the pipe is no failure.
@@ -46,11 +47,23 @@ pub fn stderr_is_terminal() -> bool {
 
 /// Writes the result of a command that only answers, and turns it into an exit code.
 pub fn answer(text: &str) -> ExitCode {
+    answer_with(text, ExitCode::Passed)
+}
+
+/// Writes the result of a command that ends with `code`, unless it can't be written.
+pub fn answer_with(text: &str, code: ExitCode) -> ExitCode {
     match result(text) {
-        Ok(()) => ExitCode::Passed,
+        Ok(()) => code,
         Err(error) => {
             say(&format!("error: the result can't be written: {error}"));
-            ExitCode::Degraded
+            if code == ExitCode::Passed { ExitCode::Degraded } else { code }
         }
     }
+}
+
+/// The page that stdout is.
+pub fn page() -> Page {
+    let columns = layout::readable(layout::stdout_columns());
+    let paint = with_surroundings(stdout_is_terminal(), |around| around.paint());
+    Page { paint, columns }
 }

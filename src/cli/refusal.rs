@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use crate::cli::output;
+use crate::evidence;
 use crate::exit_code::ExitCode;
 use crate::journal;
 use crate::plan::Fault;
@@ -49,6 +50,12 @@ impl Refusal {
     pub fn line(&self) -> String {
         let first = self.lines.first().map_or("", String::as_str);
         first.strip_prefix("error: ").unwrap_or(first).to_owned()
+    }
+
+    /// What the evidence said.
+    pub fn of_evidence(error: &evidence::Error) -> Refusal {
+        let reason = error.reason();
+        Refusal::new(ExitCode::Inconclusive, &reason.detail, &reason.remedy)
     }
 
     /// Tells it on stderr.

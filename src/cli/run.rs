@@ -106,15 +106,7 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> 
 
 /// The plan with only the services that were asked for, and the options in place of its own.
 fn narrowed(mut plan: Plan, arguments: &Arguments) -> Result<Plan, Refusal> {
-    let wanted = &arguments.services;
-    if let Some(unknown) = wanted.iter().find(|name| !plan.services.iter().any(|s| s.name == **name)) {
-        let known: Vec<_> = plan.services.iter().map(|service| service.name.as_str()).collect();
-        let what = format!("the plan has no service '{unknown}'");
-        return Err(Refusal::new(ExitCode::Usage, what, format!("it has: {}", known.join(", "))));
-    }
-    if !wanted.is_empty() {
-        plan.services.retain(|service| wanted.contains(&service.name));
-    }
+    chosen(&mut plan, &arguments.services)?;
     for service in &mut plan.services {
         if let Some(select) = &arguments.select {
             service.backup.select = select.clone();
@@ -124,6 +116,19 @@ fn narrowed(mut plan: Plan, arguments: &Arguments) -> Result<Plan, Refusal> {
         }
     }
     Ok(plan)
+}
+
+/// Leaves in the plan only the services that were named, all of them if none was.
+pub fn chosen(plan: &mut Plan, wanted: &[String]) -> Result<(), Refusal> {
+    if let Some(unknown) = wanted.iter().find(|name| !plan.services.iter().any(|s| s.name == **name)) {
+        let known: Vec<_> = plan.services.iter().map(|service| service.name.as_str()).collect();
+        let what = format!("the plan has no service '{unknown}'");
+        return Err(Refusal::new(ExitCode::Usage, what, format!("it has: {}", known.join(", "))));
+    }
+    if !wanted.is_empty() {
+        plan.services.retain(|service| wanted.contains(&service.name));
+    }
+    Ok(())
 }
 
 /// How a run and its result are shown.
@@ -149,7 +154,9 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
     };
     let planned: Vec<_> = request.plan.services.iter().map(|service| service.name.clone()).collect();
     let state = request.state.path().to_owned();
-    let (outcome, heard) = under_signals(|cancel| drill::run(request, face.observer(), cancel))?;
+    let screen = face.clone();
+    let tell = move |line: &str| screen.say(line);
+    let (outcome, heard) = under_signals(tell, |cancel| drill::run(request, face.observer(), cancel))?;
     face.finish();
     let mut outcome = outcome.map_err(|error| Refusal::of_state(&error))?;
     outcome.degraded.extend(kept::keep(&state, &outcome).err());

@@ -6,6 +6,7 @@ use crate::cli::output;
 use crate::cli::refusal::Refusal;
 use crate::evidence;
 use crate::exit_code::ExitCode;
+use crate::report;
 
 /// Print the JSON Schema of a document that firedrill writes
 #[derive(Debug, Args)]
@@ -19,12 +20,18 @@ pub struct Arguments {
 enum Document {
     /// The statement that each drill leaves
     Evidence,
+    /// What 'firedrill backups --json' prints
+    Backups,
+    /// What 'firedrill history --json' prints
+    History,
 }
 
 /// Prints the schema of a document.
 pub fn schema(arguments: &Arguments) -> Result<ExitCode, Refusal> {
     let schema = match arguments.document {
         Document::Evidence => evidence::schema(),
+        Document::Backups => schemars::schema_for!(report::backups::Document).to_value(),
+        Document::History => schemars::schema_for!(report::history::Document).to_value(),
     };
     let text = serde_json::to_string_pretty(&schema)
         .map_err(|error| Refusal::new(ExitCode::Bug, format!("write the schema: {error}"), ""))?;

@@ -56,7 +56,7 @@ pub async fn run(
     cancel: CancellationToken,
 ) -> Result<RunOutcome, journal::Error> {
     let run_id = Uuid::now_v7();
-    let (journal, abandoned) = Journal::open(&request.state, run_id)?;
+    let (journal, mut abandoned) = Journal::open(&request.state, run_id)?;
     let site = tokio::task::spawn_blocking(Site::look).await.unwrap_or_else(|_| Site::look());
     let mut outcome =
         RunOutcome { run_id: RunId::from(run_id), drills: Vec::new(), degraded: leaked(&abandoned) };
@@ -74,7 +74,7 @@ pub async fn run(
         };
         let events = Events::new(&service.name, observer.clone());
         let drilled =
-            one(service, &outside, &request.state, &abandoned, &events, &mut outcome.degraded).await?;
+            one(service, &outside, &request.state, &mut abandoned, &events, &mut outcome.degraded).await?;
         outcome.drills.push(drilled);
     }
     journal.finish()?;
@@ -86,20 +86,21 @@ async fn one(
     service: &Service,
     outside: &Outside<'_>,
     state: &StateDirectory,
-    abandoned: &[Abandoned],
+    abandoned: &mut Vec<Abandoned>,
     events: &Events,
     degraded: &mut Vec<String>,
 ) -> Result<Drilled, journal::Error> {
     outside.journal.drill_started(&service.name)?;
     let mut record = drill(service, outside, events).await;
-    let ours: Vec<&Abandoned> =
-        abandoned.iter().filter(|one| one.service.as_ref() == Some(&service.name)).collect();
-    record.chain.abandoned_runs = ours.iter().map(|one| abandoned_run(one)).collect();
+    // A run that was cut off outside of any drill is named by the first that comes.
+    let named = |one: &mut Abandoned| one.service.as_ref().is_none_or(|name| *name == service.name);
+    let ours: Vec<Abandoned> = abandoned.extract_if(.., named).collect();
+    record.chain.abandoned_runs = ours.iter().map(abandoned_run).collect();
     let stored = Log::open(&state.path().join("evidence"), &service.name)
         .and_then(|log| log.append(&mut record, None));
     let evidence = match stored {
         Ok(written) => {
-            for one in ours {
+            for one in &ours {
                 outside.journal.named(one)?;
             }
             Some(written.path)

@@ -72,15 +72,7 @@ impl Log {
     /// The name must be 1 to 63 of letters, digits, `-`, `_` and `.`, and not begin with a
     /// `.`: it becomes the name of a directory.
     pub fn open(root: &Path, service: &str) -> Result<Log, Error> {
-        let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let fits = (1..=NAME_BYTES_MAX).contains(&service.len());
-        if !fits || service.starts_with('.') || !service.chars().all(safe) {
-            let shown: String = service.chars().take(NAME_BYTES_MAX).collect();
-            return Err(Error::new(
-                Kind::UnsafeName,
-                format!("name a directory after the service {shown:?}"),
-            ));
-        }
+        is_safe(service)?;
         let directory = root.join(service);
         fs::create_dir_all(&directory)
             .and_then(|()| sync_directory(root))
@@ -159,6 +151,17 @@ impl Log {
         }
         Ok(())
     }
+}
+
+/// Refuses a name that would be no safe name of a directory.
+pub(in crate::evidence) fn is_safe(service: &str) -> Result<(), Error> {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let fits = (1..=NAME_BYTES_MAX).contains(&service.len());
+    if fits && !service.starts_with('.') && service.chars().all(safe) {
+        return Ok(());
+    }
+    let shown: String = service.chars().take(NAME_BYTES_MAX).collect();
+    Err(Error::new(Kind::UnsafeName, format!("name a directory after the service {shown:?}")))
 }
 
 /// The files of the log in `directory`, in the order of the places that their names claim.

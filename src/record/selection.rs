@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog;
+use crate::record::ruling::ReasonLine;
 use crate::record::value::{Millis, Moment, SignedMillis};
 
 /// How many rejected objects a record names; the rest are counted.
@@ -30,6 +32,8 @@ pub struct Selection {
     /// the plan gives a cadence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freshness: Option<Freshness>,
+    /// What speaks against the choice by the listing alone; the drill goes on all the same.
+    pub doubts: Vec<ReasonLine>,
     /// Objects that were passed over; at most 100 of them.
     pub rejected: Vec<Rejected>,
     /// How many were passed over in all.
@@ -93,6 +97,20 @@ pub struct ConsistencyPoint {
     pub source: ConsistencySource,
     /// How much later it may have been, such as a day for a name that holds only the date.
     pub uncertainty_ms: Millis,
+}
+
+impl From<catalog::ConsistencyPoint> for ConsistencyPoint {
+    fn from(point: catalog::ConsistencyPoint) -> ConsistencyPoint {
+        ConsistencyPoint {
+            time: point.at.into(),
+            source: match point.source {
+                catalog::PointSource::Stamp => ConsistencySource::Stamp,
+                catalog::PointSource::Pattern => ConsistencySource::NamePattern,
+                catalog::PointSource::ArchiveHeader => ConsistencySource::ArchiveHeader,
+            },
+            uncertainty_ms: point.uncertainty.into(),
+        }
+    }
 }
 
 /// Who tells the moment that the data speaks for, most trusted first.

@@ -1,11 +1,68 @@
 //! Text in columns: a label, then words that wrap below themselves.
 
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
+use jiff::Timestamp;
+
 use crate::report::encode::width;
+use crate::report::paint::Paint;
 
 /// Columns of the label in front of a paragraph.
 const LABEL_COLUMNS: usize = 11;
 /// What a screen or a log has at the least, and what reads well at the most.
 const COLUMNS: std::ops::RangeInclusive<usize> = 60..=120;
+
+/// What a text is set on.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Colours or none.
+    pub paint: Paint,
+    /// Columns of the screen; see [`readable`].
+    pub columns: usize,
+}
+
+/// A rule below the header, and nothing else: a night of many services stays one screen.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// An empty table for a page: a rule below its header, and none between columns.
+pub fn table(page: Page) -> Table {
+    let mut table = Table::new();
+    table.load_style(RULED).force_no_tty();
+    if page.paint.is_coloured() {
+        table.enforce_styling();
+    }
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(u16::try_from(page.columns).unwrap_or(80));
+    table
+}
+
+/// For a long table of short rows; what stands in the `whole` columns is not broken. Columns are set as closely as they can be told apart.
+pub fn without_lines(table: &mut Table, whole: &[usize]) {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
+    for column in whole {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+}
+
+/// Gives a column at least so many columns of the screen, with the blank behind it.
+pub fn at_least(table: &mut Table, column: usize, columns: u16) {
+    if let Some(column) = table.column_mut(column) {
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(columns)));
+    }
+}
+
+/// A moment in UTC to the second, as a person reads it: `2026-11-20 01:00:00`.
+pub fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// The day of a moment in UTC: `2026-11-20`.
+pub fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
 
 /// A label and its paragraph, wrapped at `columns`, with everything after the first line
 /// below the paragraph's own beginning.
@@ -20,11 +77,6 @@ pub fn labelled(label: &str, text: &str, columns: usize) -> String {
         block.push('\n');
     }
     block
-}
-
-/// A paragraph of its own, indented and wrapped at `columns`.
-pub fn paragraph(text: &str, columns: usize) -> String {
-    wrapped(text, columns.saturating_sub(2)).iter().map(|line| format!("  {line}\n")).collect()
 }
 
 /// The columns of the screen on stdout, if it is one.

@@ -3,9 +3,12 @@
 //! Observers hear events and show them: [`terminal`] live on a screen, [`text`] line by
 //! line, [`json_events`] for programs. The final word is [`summary`]'s.
 
+pub mod backups;
+mod caveats;
 mod detail;
 pub mod encode;
 pub mod figures;
+pub mod history;
 pub mod html;
 pub mod json;
 pub mod json_events;

@@ -114,8 +114,7 @@ fn tell(series: &Series, standing: Standing, now: Timestamp, age_max: Option<Dur
             }
         }
     }
-    let warnings = record.verdict.warnings.iter().filter(|warning| !standing::stands(warning.code));
-    if let Some(warning) = warnings.take(1).next().filter(|_| standing == Standing::Warned) {
+    if let Some(warning) = standing::happened(record).next().filter(|_| standing == Standing::Warned) {
         let _ = write!(words, ", but {}", text(&warning.detail, SENTENCE_COLUMNS));
     }
     words

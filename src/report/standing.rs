@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::record::{Cleanup, Moment, Record, WarningCode};
+use crate::record::{Cleanup, Moment, Record, WarningLine};
+use crate::report::caveats;
 use crate::report::encode;
 use crate::report::stored::Series;
 use crate::verdict::Verdict;
@@ -115,34 +116,16 @@ pub fn why(series: &Series, standing: Standing, now: Timestamp, age_max: Option<
     }
 }
 
+/// The warnings of a drill that do not stand every night.
+pub fn happened(record: &Record) -> impl Iterator<Item = &WarningLine> {
+    record.verdict.warnings.iter().filter(|warning| !caveats::is_standing(warning.code))
+}
+
 /// Whether a pass should be looked at: scratch was left, or a warning tells of something that
 /// happened.
 fn calls(record: &Record) -> bool {
     let left = |cleanup: &Cleanup| {
         !(cleanup.scratch_removed && cleanup.removal_verified && cleanup.leaked.is_empty())
     };
-    let happened = record.verdict.warnings.iter().any(|warning| !stands(warning.code));
-    happened || record.cleanup.as_ref().is_some_and(left)
-}
-
-/// Whether a warning is a standing condition of how the drill is set up: it says the same
-/// each night, and somebody has taken it into account.
-pub fn stands(code: WarningCode) -> bool {
-    matches!(
-        code,
-        WarningCode::NoObjective
-            | WarningCode::IntegrityUnanchored
-            | WarningCode::SourceNotInProof
-            | WarningCode::SettingsRelaxed
-            | WarningCode::NotProductionLike
-            | WarningCode::RtoPartial
-            | WarningCode::IsolationNone
-            | WarningCode::RpoExposureUnknown
-            | WarningCode::RowsCountedNotHashed
-            | WarningCode::EntriesExcluded
-            | WarningCode::PlaceholderRoles
-            | WarningCode::ContentOnly
-            | WarningCode::ConsistencyPointUncertain
-            | WarningCode::OrderedByLastWrite
-    )
+    happened(record).next().is_some() || record.cleanup.as_ref().is_some_and(left)
 }

@@ -115,10 +115,12 @@ impl Connection<'_> {
     /// transaction is ours, since an error at an implicit commit would go unheard.
     async fn copy(&self, load: &Load, statement: &str, first: Option<&str>) -> Result<(), postgres::Error> {
         let Some(piece) = load.next().await else { return Ok(()) };
-        let encoding = quote_literal(self.place.toc.encoding.name());
         let first = first.unwrap_or_default();
-        self.runner.session().run(&format!("BEGIN; SET LOCAL client_encoding = {encoding}; {first}")).await?;
-        let seen = self.copy_pieces(load, statement, piece).await?;
+        self.runner.session().run(&format!("BEGIN; {first}")).await?;
+        // Only the rows are in the archive's encoding: names in the statement are ours.
+        let encoding = quote_literal(self.place.toc.encoding.name());
+        let statement = format!("{statement} WITH (ENCODING {encoding})");
+        let seen = self.copy_pieces(load, &statement, piece).await?;
         self.runner.session().run("COMMIT").await?;
         load.add(seen);
         Ok(())
@@ -173,7 +175,8 @@ impl Connection<'_> {
                     self.runner.session().client().execute(&put, &[&oid, &at, &bytes.as_ref()]).await;
                 written.map_err(|error| postgres::Error::of_driver("write a large object", &error))?;
             }
-            self.tell_loaded(load, u64::from(offset == 0), bytes.len());
+            // They are counted in bytes alone: no row of a table is among them.
+            self.tell_loaded(load, 0, bytes.len());
         }
         load.add(RowsSeen { hash: sum.finish(), ..RowsSeen::default() });
         Ok(())

@@ -31,6 +31,8 @@ pub struct Card {
     pub sentence: String,
     /// Why the verdict is not the last word, if it is not.
     pub alarms: Vec<String>,
+    /// What should be looked at although it passed.
+    pub warnings: Vec<String>,
     /// Why it is no pass, with what to do.
     pub reasons: Vec<Reason>,
     /// Reasons that are left out.
@@ -71,6 +73,7 @@ pub fn card(series: &Series, shown: Shown<'_>) -> Card {
         word: word(standing),
         sentence: sentence(series, standing),
         alarms: alarms(series, standing, shown),
+        warnings: record.filter(|_| standing == Standing::Warned).map(warnings).unwrap_or_default(),
         reasons,
         more,
         meters: record.map(meters).unwrap_or_default(),
@@ -146,6 +149,10 @@ fn alarms(series: &Series, standing: Standing, shown: Shown<'_>) -> Vec<String> 
         alarms.extend(why.map(|why| words::sentence(&why)));
     }
     alarms
+}
+
+fn warnings(record: &Record) -> Vec<String> {
+    standing::happened(record).take(REASONS_MAX).map(|warning| words::sentence(&warning.detail)).collect()
 }
 
 fn reasons(record: &Record) -> (Vec<Reason>, Option<String>) {

@@ -7,8 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::clock::rfc3339_millis;
 
-use crate::record::{Moment, Record};
-use crate::report::encode;
+use crate::record::{Moment, Record, WarningLine};
 use crate::report::html::Shown;
 use crate::report::html::card::{Card, card};
 use crate::report::html::controls::{Control, controls};
@@ -19,6 +18,7 @@ use crate::report::html::trend::{Trend, trend};
 use crate::report::html::words;
 use crate::report::standing::Standing;
 use crate::report::stored::Series;
+use crate::report::{caveats, encode};
 
 /// The one style of the page; its digest stands in the page's policy.
 const STYLE: &str = include_str!("templates/style.css");
@@ -147,7 +147,9 @@ fn source(series: &[Series]) -> String {
 fn detail(series: &Series) -> Option<Detail> {
     let drill = series.newest.as_ref()?;
     let record = &drill.record;
-    let (warnings, more_warnings) = words::bounded(&record.verdict.warnings, LINES_MAX, |warning| Warning {
+    let mut sorted: Vec<&WarningLine> = record.verdict.warnings.iter().collect();
+    sorted.sort_by_key(|warning| caveats::is_standing(warning.code));
+    let (warnings, more_warnings) = words::bounded(&sorted, LINES_MAX, |warning| Warning {
         code: warning.code.as_str(),
         detail: words::sentence(&warning.detail),
     });

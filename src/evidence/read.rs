@@ -1,0 +1,82 @@
+//! Reading logs back: which there are, which files they hold, and what a file says.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::evidence::envelope::Envelope;
+use crate::evidence::error::{Error, Kind};
+use crate::evidence::log::{Entry, entries, is_safe, read_file};
+use crate::evidence::statement::Statement;
+use crate::record::{Record, Signing};
+
+/// How many logs a folder may hold.
+const LOGS_MAX: usize = 100_000;
+
+/// The services that have a log below `root`, by name; none where nothing was written yet.
+///
+/// # Errors
+/// The folder is there and can't be read, or holds more than 100,000 logs.
+pub fn services(root: &Path) -> Result<Vec<String>, Error> {
+    let failed = |cause| Error::io("read the directory", root, cause);
+    let folders = match fs::read_dir(root) {
+        Ok(folders) => folders,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut services = Vec::new();
+    for folder in folders {
+        let folder = folder.map_err(failed)?;
+        let name = folder.file_name().into_string().ok().filter(|name| is_safe(name).is_ok());
+        if folder.file_type().map_err(failed)?.is_dir() {
+            services.extend(name);
+        }
+        if services.len() > LOGS_MAX {
+            return Err(Error::new(Kind::Malformed, "read a folder of more than 100,000 logs:").at(root));
+        }
+    }
+    services.sort();
+    Ok(services)
+}
+
+/// The files of the log of `service` below `root`, in order; none where there is no log yet.
+///
+/// # Errors
+/// The folder is there and can't be read, or the name is no safe name of a folder.
+pub fn files(root: &Path, service: &str) -> Result<Vec<Entry>, Error> {
+    is_safe(service)?;
+    let directory = root.join(service);
+    match directory.try_exists() {
+        Ok(false) => Ok(Vec::new()),
+        _ => entries(&directory),
+    }
+}
+
+impl Entry {
+    /// The record in the file, if it is of `service` and all that the name of the file says.
+    ///
+    /// It is read, and not verified: neither the signature nor the chain is looked at, and
+    /// the verdict stands as it was written.
+    ///
+    /// # Errors
+    /// The file can't be read, or is no evidence of this service, place and drill.
+    pub fn record(&self, service: &str) -> Result<Record, Error> {
+        self.parsed(service).map_err(|error| error.at(&self.path))
+    }
+
+    fn parsed(&self, service: &str) -> Result<Record, Error> {
+        let bytes = read_file(&self.path)?;
+        let (record, signing) = match self.signed {
+            true => (Statement::read(&Envelope::read(&bytes)?.payload()?)?.predicate, Signing::Ed25519),
+            false => (Statement::read(&bytes)?.predicate, Signing::None),
+        };
+        let says = (record.chain.sequence, record.run.run_id, record.chain.signing);
+        if says != (Some(self.sequence), self.run_id, signing) {
+            return Err(Error::new(Kind::Malformed, "read evidence whose name is not what it says:"));
+        }
+        if record.service.id != service || record.chain.log_id != service {
+            return Err(Error::new(Kind::Malformed, "read evidence of another service:"));
+        }
+        Ok(record)
+    }
+}
