@@ -143,6 +143,22 @@ fn promtool_takes_every_file() {
     }
 }
 
+#[test]
+fn promtool_takes_the_alerts_of_the_readme() {
+    let readme = include_str!("../README.md");
+    let rules = readme.split("```yaml\n").find(|block| block.starts_with("groups:")).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), rules.split_once("```").unwrap().0).unwrap();
+    let mut promtool = Command::new(part("prometheus", "promtool"));
+    assert_eq!(objections(promtool.args(["check", "rules"]).arg(file.path()), ""), None);
+    let known = prometheus::metrics(&[series(|_| {})]);
+    for name in
+        rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| w.starts_with("firedrill_"))
+    {
+        assert!(known.contains(&format!("# TYPE {name} ")), "{name} is no metric of ours");
+    }
+}
+
 /// A pass for each hostile name, and one whose name is 5,000 bytes long.
 fn each_name() -> Vec<Series> {
     let mut names: Vec<String> = HOSTILE.iter().map(ToString::to_string).collect();
