@@ -19,6 +19,7 @@ const COMMANDS: &[&[&str]] = &[
     &["plan", "show"],
     &["sweep"],
     &["demo"],
+    &["keygen"],
     &["schema"],
     &["completions"],
     &["man"],

@@ -4,6 +4,7 @@ mod bug;
 mod completions;
 mod demo;
 mod face;
+mod keygen;
 mod man;
 mod output;
 mod places;
@@ -41,6 +42,7 @@ enum Command {
     Plan(plan::Arguments),
     Sweep(sweep::Arguments),
     Demo(demo::Arguments),
+    Keygen(keygen::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -63,6 +65,7 @@ fn dispatch(Arguments { places, command }: Arguments) -> ExitCode {
         Command::Plan(arguments) => plan::plan(&arguments, &places),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &places),
         Command::Demo(arguments) => demo::demo(&arguments, &places),
+        Command::Keygen(arguments) => keygen::keygen(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments, Arguments::command()),
         Command::Man(arguments) => man::man(&arguments, Arguments::command()),

@@ -1,8 +1,10 @@
 //! Why a command did not do what it was asked.
 
+use std::error::Error;
 use std::fmt::Display;
 
 use crate::cli::output;
+use crate::drill;
 use crate::exit_code::ExitCode;
 use crate::journal;
 use crate::plan::Fault;
@@ -45,6 +47,16 @@ impl Refusal {
         Refusal::new(code, error, error.remedy())
     }
 
+    /// Why a run did not begin, or could not go on.
+    pub fn of_run(error: &drill::Error) -> Refusal {
+        match error {
+            drill::Error::State(error) => Refusal::of_state(error),
+            drill::Error::Evidence(error) => {
+                Refusal::new(ExitCode::PlanWrong, with_causes(error), error.reason().remedy)
+            }
+        }
+    }
+
     /// Tells it on stderr.
     pub fn tell(&self) -> ExitCode {
         for line in &self.lines {
@@ -52,4 +64,15 @@ impl Refusal {
         }
         self.code
     }
+}
+
+/// An error with what caused it, in one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text
 }

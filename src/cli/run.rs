@@ -11,7 +11,7 @@ use crate::cli::runtime::under_signals;
 use crate::cli::{Places, output};
 use crate::drill::{self, RunOutcome, RunRequest};
 use crate::exit_code::ExitCode;
-use crate::plan::{Plan, Select};
+use crate::plan::{Plan, Select, Signing};
 use crate::record::Trigger;
 use crate::report::summary::{Reported, Style, summary};
 use crate::report::{encode, json, layout};
@@ -48,6 +48,11 @@ pub struct Arguments {
     #[arg(long, short, conflicts_with = "json")]
     quiet: bool,
 }
+
+/// What is said when nobody has thought of signing yet. The records say it every night.
+const UNSIGNED: &str = "\
+note: the evidence is not signed; 'firedrill keygen' makes a key, and the plan names it in an
+[evidence] table, or says sign = false there";
 
 /// What a drill pretends has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -146,10 +151,13 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
         Shown::Text { quiet: false } | Shown::Document => Face::progress(),
         Shown::Events => Face::events(),
     };
+    if request.plan.evidence.signing == Signing::Unsaid && shown != (Shown::Text { quiet: true }) {
+        output::say(UNSIGNED);
+    }
     let planned: Vec<_> = request.plan.services.iter().map(|service| service.name.clone()).collect();
     let (outcome, heard) = under_signals(|cancel| drill::run(request, face.observer(), cancel))?;
     face.finish();
-    let outcome = outcome.map_err(|error| Refusal::of_state(&error))?;
+    let outcome = outcome.map_err(|error| Refusal::of_run(&error))?;
     let skipped = skipped(&planned, &outcome);
     let code = ended(&outcome, skipped.len(), heard);
     for service in skipped {

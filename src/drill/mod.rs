@@ -5,6 +5,7 @@
 
 mod anchor;
 mod begin;
+mod error;
 mod fill;
 mod run;
 mod settings;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub use error::Error;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::drill::{Outside, Site, drill};
+use crate::drill::{Error, Outside, Site, drill};
 use crate::event::{EventKind, Events, Observer};
-use crate::evidence::Log;
+use crate::evidence::Keeper;
 use crate::journal::{self, Abandoned, Journal, StateDirectory};
 use crate::plan::{Plan, Service};
 use crate::record::{AbandonedRun, Record, RunId, Trigger};
@@ -49,12 +49,15 @@ pub struct RunOutcome {
 /// its drills are named in the evidence of this one.
 ///
 /// # Errors
-/// Another run holds the lock, or the state directory can't be written to.
+/// The plan's signing key is missing or unusable, another run holds the lock, or a directory
+/// can't be written to.
 pub async fn run(
     request: RunRequest,
     observer: Arc<dyn Observer>,
     cancel: CancellationToken,
-) -> Result<RunOutcome, journal::Error> {
+) -> Result<RunOutcome, Error> {
+    // Before anything else: a drill that could not be signed is not begun.
+    let keeper = Keeper::open(&request.plan.evidence, &request.state.path().join("evidence"))?;
     let run_id = Uuid::now_v7();
     let (journal, abandoned) = Journal::open(&request.state, run_id)?;
     let site = tokio::task::spawn_blocking(Site::look).await.unwrap_or_else(|_| Site::look());
@@ -73,8 +76,7 @@ pub async fn run(
             cancel: cancel.clone(),
         };
         let events = Events::new(&service.name, observer.clone());
-        let drilled =
-            one(service, &outside, &request.state, &abandoned, &events, &mut outcome.degraded).await?;
+        let drilled = one(service, &outside, &keeper, &abandoned, &events, &mut outcome.degraded).await?;
         outcome.drills.push(drilled);
     }
     journal.finish()?;
@@ -85,7 +87,7 @@ pub async fn run(
 async fn one(
     service: &Service,
     outside: &Outside<'_>,
-    state: &StateDirectory,
+    keeper: &Keeper,
     abandoned: &[Abandoned],
     events: &Events,
     degraded: &mut Vec<String>,
@@ -95,9 +97,7 @@ async fn one(
     let ours: Vec<&Abandoned> =
         abandoned.iter().filter(|one| one.service.as_ref() == Some(&service.name)).collect();
     record.chain.abandoned_runs = ours.iter().map(|one| abandoned_run(one)).collect();
-    let stored = Log::open(&state.path().join("evidence"), &service.name)
-        .and_then(|log| log.append(&mut record, None));
-    let evidence = match stored {
+    let evidence = match keeper.keep(&mut record) {
         Ok(written) => {
             for one in ours {
                 outside.journal.named(one)?;

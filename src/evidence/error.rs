@@ -14,6 +14,7 @@ pub struct Error {
     path: Option<PathBuf>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    remedy: Option<String>,
 }
 
 /// What kind of thing went wrong.
@@ -35,7 +36,7 @@ pub enum Kind {
 
 impl Error {
     pub(in crate::evidence) fn new(kind: Kind, tried: impl Into<String>) -> Error {
-        Error { kind, tried: tried.into(), path: None, source: None }
+        Error { kind, tried: tried.into(), path: None, source: None, remedy: None }
     }
 
     pub(in crate::evidence) fn io(tried: &str, path: &Path, source: io::Error) -> Error {
@@ -52,6 +53,11 @@ impl Error {
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Error {
         self.source = Some(source.into());
+        self
+    }
+
+    pub(in crate::evidence) fn with_remedy(mut self, remedy: impl Into<String>) -> Error {
+        self.remedy = Some(remedy.into());
         self
     }
 
@@ -83,6 +89,7 @@ impl Error {
             }
             Kind::Key => "make a key with `firedrill keygen`, readable by its owner only",
         };
+        let remedy = self.remedy.as_deref().unwrap_or(remedy);
         Reason::new(Code::Internal, self.to_string(), remedy)
     }
 }

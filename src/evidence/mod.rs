@@ -7,6 +7,7 @@
 mod canonical;
 mod envelope;
 mod error;
+mod keeper;
 mod key;
 mod log;
 mod schema;
@@ -15,6 +16,7 @@ mod verify;
 
 pub use envelope::{Envelope, PAYLOAD_TYPE, Signature};
 pub use error::{Error, Kind};
+pub use keeper::Keeper;
 pub use key::{PRIVATE_FILE, PUBLIC_FILE, PublicKey, SigningKey, keygen};
 pub use log::{Entry, Head, Log, Written, genesis};
 pub use schema::schema;
