@@ -19,12 +19,15 @@ pub struct Arguments {
 enum Document {
     /// The statement that each drill leaves
     Evidence,
+    /// The statement that 'firedrill evidence review' writes
+    Review,
 }
 
 /// Prints the schema of a document.
 pub fn schema(arguments: &Arguments) -> Result<ExitCode, Refusal> {
     let schema = match arguments.document {
         Document::Evidence => evidence::schema(),
+        Document::Review => evidence::review_schema(),
     };
     let text = serde_json::to_string_pretty(&schema)
         .map_err(|error| Refusal::new(ExitCode::Bug, format!("write the schema: {error}"), ""))?;

@@ -5,20 +5,32 @@
 //! of the statement, and they are written so that there is only one way to write them.
 
 mod canonical;
+mod checked;
 mod envelope;
 mod error;
+mod fault;
+mod gap;
 mod keeper;
 mod key;
 mod log;
+mod review;
+mod reviewed;
 mod schema;
 mod statement;
 mod verify;
 
+pub use checked::Checked;
 pub use envelope::{Envelope, PAYLOAD_TYPE, Signature};
 pub use error::{Error, Kind};
+pub use fault::{Fault, FaultKind};
+pub use gap::{Coverage, Gap};
 pub use keeper::Keeper;
 pub use key::{PRIVATE_FILE, PUBLIC_FILE, PublicKey, SigningKey, keygen};
-pub use log::{Entry, Head, Log, Written, genesis};
-pub use schema::schema;
+pub use log::{Entry, Head, Log, Stored, Written, entries, genesis};
+pub use review::{
+    REVIEW_TYPE, REVIEWS_MAX, Review, ReviewFile, ReviewOutcome, ReviewStatement, Word, review,
+};
+pub use reviewed::CheckedReview;
+pub use schema::{review_schema, schema};
 pub use statement::{BYTES_MAX, DigestSet, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};
-pub use verify::{Checked, Fault, FaultKind, Gap, LogReport, Options, Report, Trust, verify};
+pub use verify::{LogReport, Options, Report, Trust, logs_in, verify};
