@@ -3,6 +3,7 @@
 mod bug;
 mod completions;
 mod demo;
+mod evidence;
 mod face;
 mod keygen;
 mod man;
@@ -42,6 +43,7 @@ enum Command {
     Plan(plan::Arguments),
     Sweep(sweep::Arguments),
     Demo(demo::Arguments),
+    Evidence(evidence::Arguments),
     Keygen(keygen::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
@@ -65,6 +67,7 @@ fn dispatch(Arguments { places, command }: Arguments) -> ExitCode {
         Command::Plan(arguments) => plan::plan(&arguments, &places),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &places),
         Command::Demo(arguments) => demo::demo(&arguments, &places),
+        Command::Evidence(arguments) => evidence::evidence(&arguments, &places),
         Command::Keygen(arguments) => keygen::keygen(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments, Arguments::command()),

@@ -29,13 +29,33 @@ impl Places {
         plan::load(&path).map_err(|faults| Refusal::of_plan(&faults))
     }
 
+    /// The plan, read, or nothing where none was named and none is found.
+    pub fn plan_if_any(&self) -> Result<Option<Plan>, Refusal> {
+        match (&self.plan, plan::find(None)) {
+            (None, Err(_)) => Ok(None),
+            _ => self.plan().map(Some),
+        }
+    }
+
     /// The state directory, made if it is missing.
     pub fn state(&self) -> Result<StateDirectory, Refusal> {
-        let path = self.state.clone().or_else(StateDirectory::default_path);
-        let Some(path) = path else {
+        StateDirectory::open(&self.state_path()?).map_err(|error| Refusal::of_state(&error))
+    }
+
+    /// Where evidence lies: where the plan says, if there is one, else in the state directory.
+    /// Nothing is made.
+    pub fn evidence(&self) -> Result<PathBuf, Refusal> {
+        let named = self.plan_if_any()?.and_then(|plan| plan.evidence.directory);
+        match named {
+            Some(directory) => Ok(directory),
+            None => Ok(self.state_path()?.join("evidence")),
+        }
+    }
+
+    fn state_path(&self) -> Result<PathBuf, Refusal> {
+        self.state.clone().or_else(StateDirectory::default_path).ok_or_else(|| {
             let what = "there is no home to keep the state in";
-            return Err(Refusal::new(ExitCode::Usage, what, "name a directory with --state DIR"));
-        };
-        StateDirectory::open(&path).map_err(|error| Refusal::of_state(&error))
+            Refusal::new(ExitCode::Usage, what, "name a directory with --state DIR")
+        })
     }
 }

@@ -214,7 +214,8 @@ fn result(outcome: &RunOutcome, code: ExitCode, shown: Shown) -> String {
         Shown::Text { quiet } => {
             let columns = layout::readable(layout::stdout_columns());
             let paint = output::with_surroundings(output::stdout_is_terminal(), |around| around.paint());
-            return summary(&drills, Style { paint, columns, quiet });
+            let words = summary(&drills, Style { paint, columns, quiet });
+            return if quiet { words } else { words + &heads(outcome) };
         }
         Shown::Document => json::document(&run_id, code.number(), &drills),
         Shown::Events => json::last_line(&run_id, code.number(), &drills),
@@ -225,6 +226,16 @@ fn result(outcome: &RunOutcome, code: ExitCode, shown: Shown) -> String {
     })
 }
 
+/// The heads of the logs, which a mail or a chat keeps where nobody rewrites them.
+fn heads(outcome: &RunOutcome) -> String {
+    let line = |drill: &drill::Drilled| {
+        let head = drill.head?;
+        let service = encode::name(&drill.record.service.id, 63);
+        Some(format!("head of {service}: {}, {}\n", head.sequence, head.sha256))
+    };
+    outcome.drills.iter().filter_map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,7 +244,7 @@ mod tests {
     use crate::verdict::Reason;
 
     fn outcome(records: Vec<Record>) -> RunOutcome {
-        let drilled = |record| drill::Drilled { record, evidence: Some("e.json".into()) };
+        let drilled = |record| drill::Drilled { record, evidence: Some("e.json".into()), head: None };
         let drills = records.into_iter().map(drilled).collect();
         RunOutcome { run_id: RunId::fresh(), drills, degraded: Vec::new() }
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::drill::{Error, Outside, Site, drill};
 use crate::event::{EventKind, Events, Observer};
-use crate::evidence::Keeper;
+use crate::evidence::{Head, Keeper};
 use crate::journal::{self, Abandoned, Journal, StateDirectory};
 use crate::plan::{Plan, Service};
 use crate::record::{AbandonedRun, Record, RunId, Trigger};
@@ -32,6 +32,8 @@ pub struct Drilled {
     pub record: Record,
     /// Where its evidence lies; none if it could not be stored.
     pub evidence: Option<PathBuf>,
+    /// The head of its log, now that the record is in it; none if it could not be stored.
+    pub head: Option<Head>,
 }
 
 /// What came of a run.
@@ -97,12 +99,12 @@ async fn one(
     let ours: Vec<&Abandoned> =
         abandoned.iter().filter(|one| one.service.as_ref() == Some(&service.name)).collect();
     record.chain.abandoned_runs = ours.iter().map(|one| abandoned_run(one)).collect();
-    let evidence = match keeper.keep(&mut record) {
+    let written = match keeper.keep(&mut record) {
         Ok(written) => {
             for one in ours {
                 outside.journal.named(one)?;
             }
-            Some(written.path)
+            Some(written)
         }
         Err(error) => {
             crate::judge::pronounce(&mut record);
@@ -116,7 +118,8 @@ async fn one(
         verdict: record.verdict.result.0,
         reasons: reasons.map(|line| Reason::new(line.code.0, &line.detail, &line.remedy)).collect(),
     });
-    Ok(Drilled { record, evidence })
+    let head = written.as_ref().map(|written| written.head);
+    Ok(Drilled { record, evidence: written.map(|written| written.path), head })
 }
 
 /// What killed runs left and could not be removed.

@@ -16,6 +16,7 @@ mod screen;
 pub mod summary;
 pub mod terminal;
 pub mod text;
+pub mod verified;
 
 use std::sync::Arc;
 
