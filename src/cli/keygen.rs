@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::output;
-use crate::cli::refusal::{Refusal, with_causes};
-use crate::evidence::{self, PUBLIC_FILE};
+use crate::cli::refusal::Refusal;
+use crate::evidence::{self, PUBLIC_FILE, with_causes};
 use crate::exit_code::ExitCode;
 use crate::report::encode;
 

@@ -1,10 +1,10 @@
 //! Why a command did not do what it was asked.
 
-use std::error::Error;
 use std::fmt::Display;
 
 use crate::cli::output;
 use crate::drill;
+use crate::evidence::with_causes;
 use crate::exit_code::ExitCode;
 use crate::journal;
 use crate::plan::Fault;
@@ -64,15 +64,4 @@ impl Refusal {
         }
         self.code
     }
-}
-
-/// An error with what caused it, in one line.
-pub fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
 }

@@ -163,6 +163,9 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
     for service in skipped {
         output::say(&format!("warning: '{service}' was not drilled"));
     }
+    for what in &outcome.conflicts {
+        output::say(&format!("error: {}", encode::sentence(what)));
+    }
     for what in &outcome.degraded {
         output::say(&format!("warning: {}", encode::sentence(what)));
     }
@@ -200,7 +203,8 @@ fn ended(outcome: &RunOutcome, skipped: usize, heard: Option<ExitCode>) -> ExitC
         })
     };
     let blemished = outcome.drills.iter().any(|drill| drill.evidence.is_none() || left(drill));
-    ExitCode::of_run(&verdicts, has(Code::Internal), blemished || !outcome.degraded.is_empty())
+    let bug = has(Code::Internal) || !outcome.conflicts.is_empty();
+    ExitCode::of_run(&verdicts, bug, blemished || !outcome.degraded.is_empty())
 }
 
 fn result(outcome: &RunOutcome, code: ExitCode, shown: Shown) -> String {
@@ -246,7 +250,7 @@ mod tests {
     fn outcome(records: Vec<Record>) -> RunOutcome {
         let drilled = |record| drill::Drilled { record, evidence: Some("e.json".into()), head: None };
         let drills = records.into_iter().map(drilled).collect();
-        RunOutcome { run_id: RunId::fresh(), drills, degraded: Vec::new() }
+        RunOutcome { run_id: RunId::fresh(), drills, degraded: Vec::new(), conflicts: Vec::new() }
     }
 
     fn with_code(code: Code) -> Record {
@@ -283,6 +287,13 @@ mod tests {
             blemished.drills.extend(outcome(vec![sample::failure()]).drills);
             assert_eq!(ended(&blemished, 0, None), ExitCode::Failed);
         }
+    }
+
+    #[test]
+    fn evidence_of_somebody_else_in_the_place_of_ours_outweighs_everything() {
+        let mut outcome = outcome(vec![sample::pass(), sample::failure()]);
+        outcome.conflicts.push("other bytes are there already".into());
+        assert_eq!(ended(&outcome, 0, None), ExitCode::Bug);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::drill::{Error, Outside, Site, drill};
 use crate::event::{EventKind, Events, Observer};
-use crate::evidence::{Head, Keeper};
+use crate::evidence::{self, Head, Keeper, Sent};
 use crate::journal::{self, Abandoned, Journal, StateDirectory};
 use crate::plan::{Plan, Service};
 use crate::record::{AbandonedRun, Record, RunId, Trigger};
@@ -45,6 +45,8 @@ pub struct RunOutcome {
     pub drills: Vec<Drilled>,
     /// What went wrong around the drills, one line each.
     pub degraded: Vec<String>,
+    /// Where somebody else's evidence stands in the place of ours, one line each.
+    pub conflicts: Vec<String>,
 }
 
 /// Drills the services of a plan. A killed run before this one is cleaned up after first, and
@@ -63,8 +65,12 @@ pub async fn run(
     let run_id = Uuid::now_v7();
     let (journal, abandoned) = Journal::open(&request.state, run_id)?;
     let site = tokio::task::spawn_blocking(Site::look).await.unwrap_or_else(|_| Site::look());
-    let mut outcome =
-        RunOutcome { run_id: RunId::from(run_id), drills: Vec::new(), degraded: leaked(&abandoned) };
+    let mut outcome = RunOutcome {
+        run_id: RunId::from(run_id),
+        drills: Vec::new(),
+        degraded: leaked(&abandoned),
+        conflicts: Vec::new(),
+    };
     for service in &request.plan.services {
         if cancel.is_cancelled() {
             break;
@@ -78,7 +84,7 @@ pub async fn run(
             cancel: cancel.clone(),
         };
         let events = Events::new(&service.name, observer.clone());
-        let drilled = one(service, &outside, &keeper, &abandoned, &events, &mut outcome.degraded).await?;
+        let drilled = one(service, &outside, &keeper, &abandoned, &events, &mut outcome).await?;
         outcome.drills.push(drilled);
     }
     journal.finish()?;
@@ -92,7 +98,7 @@ async fn one(
     keeper: &Keeper,
     abandoned: &[Abandoned],
     events: &Events,
-    degraded: &mut Vec<String>,
+    outcome: &mut RunOutcome,
 ) -> Result<Drilled, journal::Error> {
     outside.journal.drill_started(&service.name)?;
     let mut record = drill(service, outside, events).await;
@@ -108,11 +114,14 @@ async fn one(
         }
         Err(error) => {
             crate::judge::pronounce(&mut record);
-            degraded.push(format!("the evidence of '{}' could not be stored: {error}", service.name));
+            let what = format!("the evidence of '{}' could not be stored", service.name);
+            outcome.trouble(&what, &error);
             None
         }
     };
     outside.journal.drill_finished(&service.name)?;
+    let sent = outside.cancel.run_until_cancelled(keeper.send(&service.name)).await;
+    outcome.take_note(&service.name, keeper, sent);
     let reasons = record.verdict.reasons.iter();
     events.emit(EventKind::DrillFinished {
         verdict: record.verdict.result.0,
@@ -120,6 +129,48 @@ async fn one(
     });
     let head = written.as_ref().map(|written| written.head);
     Ok(Drilled { record, evidence: written.map(|written| written.path), head })
+}
+
+impl RunOutcome {
+    /// Evidence that is not where it should be.
+    fn trouble(&mut self, what: &str, error: &evidence::Error) {
+        let line = format!("{what}: {}; {}", evidence::with_causes(error), error.reason().remedy);
+        match error.kind() {
+            evidence::Kind::Conflict => self.conflicts.push(line),
+            _ => self.degraded.push(line),
+        }
+    }
+
+    /// What came of sending the evidence of a service; nothing, if there was no time for it.
+    fn take_note(
+        &mut self,
+        service: &str,
+        keeper: &Keeper,
+        sent: Option<Result<Option<Sent>, evidence::Error>>,
+    ) {
+        match sent {
+            Some(Ok(None | Some(Sent { trouble: None, .. }))) => {}
+            Some(Ok(Some(Sent { waiting, trouble: Some(error), .. }))) => {
+                self.trouble(&waits(waiting, service), &error);
+            }
+            Some(Err(error)) => {
+                self.trouble(&format!("the evidence of '{service}' could not be sent"), &error);
+            }
+            None => {
+                if let Ok(Some(waiting @ 1..)) = keeper.waiting(service) {
+                    let what = waits(waiting, service);
+                    self.degraded.push(format!("{what}: the run was cut short; the next one sends them"));
+                }
+            }
+        }
+    }
+}
+
+fn waits(waiting: u64, service: &str) -> String {
+    match waiting {
+        1 => format!("a file of the evidence of '{service}' waits here to be sent"),
+        _ => format!("{waiting} files of the evidence of '{service}' wait here to be sent"),
+    }
 }
 
 /// What killed runs left and could not be removed.

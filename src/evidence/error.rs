@@ -30,6 +30,8 @@ pub enum Kind {
     UnknownVersion,
     /// Two files claim the same place in a log, or the file exists.
     Conflict,
+    /// Evidence could not be sent now to where the plan wants a copy of it.
+    Unreachable,
     /// A key could not be read, or is readable by others.
     Key,
 }
@@ -87,6 +89,7 @@ impl Error {
             Kind::Conflict => {
                 "let only one firedrill write to an evidence directory, and verify what is there"
             }
+            Kind::Unreachable => "the next run sends it; see whether the store is up and reachable from here",
             Kind::Key => "make a key with `firedrill keygen`, readable by its owner only",
         };
         let remedy = self.remedy.as_deref().unwrap_or(remedy);

@@ -97,7 +97,7 @@ impl FaultKind {
 }
 
 /// An error with what caused it, in one line.
-pub(in crate::evidence) fn with_causes(error: &Error) -> String {
+pub fn with_causes(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 
 use crate::record::{Millis, Moment};
 
+const NIGHT_MS: u64 = 24 * 3_600 * 1_000;
+
 /// A stretch without a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
@@ -48,7 +50,7 @@ impl Coverage {
         let gap = |pair: &[Moment]| {
             let [from, to] = *pair else { return None };
             let apart = to.since(from).get().unsigned_abs();
-            let missing = apart.saturating_sub(1) / every;
+            let missing = missing(apart, every);
             (to > from && apart > every).then_some(Gap { from, to, missing })
         };
         let gaps: Vec<Gap> = moments.windows(2).filter_map(gap).collect();
@@ -57,10 +59,39 @@ impl Coverage {
     }
 }
 
+/// How many records are missing in a stretch that is longer than the cadence. A cadence of about
+/// a day allows a nightly drill to be late; it is nights that are counted then.
+fn missing(apart_ms: u64, every_ms: u64) -> u64 {
+    if is_nightly(Duration::from_millis(every_ms)) {
+        let nights = apart_ms.saturating_add(NIGHT_MS / 2) / NIGHT_MS;
+        return nights.saturating_sub(1).max(1);
+    }
+    apart_ms.saturating_sub(1) / every_ms
+}
+
+/// Whether a cadence is that of a nightly drill: from 20 to 30 hours.
+pub fn is_nightly(every: Duration) -> bool {
+    (20..=30).contains(&(every.as_secs() / 3_600))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use jiff::SignedDuration;
+
+    #[test]
+    fn nights_are_counted_as_nights_and_other_cadences_as_they_are() {
+        let hour = 3_600_000;
+        for (apart_hours, every_hours, expected) in
+            [(27, 26, 1), (47, 26, 1), (49, 26, 1), (97, 26, 3), (143 * 24, 26, 142), (13, 6, 2), (12, 6, 1)]
+        {
+            assert_eq!(
+                missing(apart_hours * hour, every_hours * hour),
+                expected,
+                "{apart_hours} {every_hours}"
+            );
+        }
+    }
 
     #[test]
     fn each_night_without_a_record_is_counted_wherever_it_is() {

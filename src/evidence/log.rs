@@ -249,6 +249,19 @@ pub(in crate::evidence) fn create(directory: &Path, name: &str, bytes: &[u8]) ->
     })
 }
 
+/// Writes a file that may be replaced, whole or not at all.
+pub(in crate::evidence) fn replace(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let path = directory.join(name);
+    let write = || {
+        let beside = directory.join(format!("{UNFINISHED}{}-{name}", std::process::id()));
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes).and_then(|()| file.sync_all())?;
+        fs::rename(&beside, &path)?;
+        sync_directory(directory)
+    };
+    write().map_err(|cause| Error::io("write", &path, cause))
+}
+
 fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }

@@ -13,24 +13,28 @@ mod gap;
 mod keeper;
 mod key;
 mod log;
+mod outbox;
 mod review;
 mod reviewed;
 mod schema;
+mod sink;
 mod statement;
 mod verify;
 
 pub use checked::Checked;
 pub use envelope::{Envelope, PAYLOAD_TYPE, Signature};
 pub use error::{Error, Kind};
-pub use fault::{Fault, FaultKind};
-pub use gap::{Coverage, Gap};
+pub use fault::{Fault, FaultKind, with_causes};
+pub use gap::{Coverage, Gap, is_nightly};
 pub use keeper::Keeper;
 pub use key::{PRIVATE_FILE, PUBLIC_FILE, PublicKey, SigningKey, keygen};
 pub use log::{Entry, Head, Log, Stored, Written, entries, genesis};
+pub use outbox::{Sent, send, waiting};
 pub use review::{
     REVIEW_TYPE, REVIEWS_MAX, Review, ReviewFile, ReviewOutcome, ReviewStatement, Word, review,
 };
 pub use reviewed::CheckedReview;
 pub use schema::{review_schema, schema};
+pub use sink::Sink;
 pub use statement::{BYTES_MAX, DigestSet, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};
 pub use verify::{LogReport, Options, Report, Trust, logs_in, verify};

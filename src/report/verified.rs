@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::evidence::{
-    Checked, CheckedReview, Fault, Gap, Head, LogReport, Options, Report, ReviewOutcome, Trust,
+    Checked, CheckedReview, Fault, Gap, Head, LogReport, Options, Report, ReviewOutcome, Trust, is_nightly,
 };
 use crate::record::{Moment, RunId, Sha256, VerdictWord};
 use crate::report::{encode, layout};
@@ -14,9 +14,6 @@ use crate::verdict::Verdict;
 /// How many faults of a log are shown in words, and how many gaps; all of them are counted.
 const FAULTS_SHOWN: usize = 50;
 const GAPS_SHOWN: usize = 20;
-
-/// Cadences that people count in nights, in hours.
-const NIGHT_HOURS: std::ops::RangeInclusive<u64> = 20..=30;
 
 /// How far something can be trusted, as a short name and in words.
 pub fn trust(trust: Trust) -> (&'static str, &'static str) {
@@ -139,8 +136,7 @@ fn reviews(reviews: &[CheckedReview], with_keys: bool) -> String {
 
 /// `2 of 30 nights have no record: …`, each stretch with its bounds.
 fn coverage(log: &LogReport, options: &Options) -> String {
-    let hours = options.expect_every.map_or(0, |every| every.as_secs() / 3600);
-    let noun = if NIGHT_HOURS.contains(&hours) { "night" } else { "due drill" };
+    let noun = if options.expect_every.is_some_and(is_nightly) { "night" } else { "due drill" };
     let missing = log.gaps.iter().map(|gap| gap.missing).fold(0, u64::saturating_add);
     if missing == 0 {
         return format!("each of {} has a record", encode::plural(log.due, noun));

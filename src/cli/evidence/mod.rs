@@ -10,8 +10,8 @@ mod verify;
 use clap::{Args, Subcommand};
 
 use crate::cli::Places;
-use crate::cli::refusal::{Refusal, with_causes};
-use crate::evidence::{Error, Kind};
+use crate::cli::refusal::Refusal;
+use crate::evidence::{Error, Kind, with_causes};
 use crate::exit_code::ExitCode;
 
 /// Check, show, list and review the evidence of drills; nothing is fetched or changed
