@@ -1,5 +1,5 @@
 //! Copies of evidence in stores that are real, and in one that misbehaves by a script.
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
 use std::fs;
 use std::path::Path;
