@@ -127,6 +127,22 @@ fn a_killed_run_is_cleaned_up_and_named_until_evidence_has_it() {
 }
 
 #[test]
+fn what_was_made_outside_of_any_drill_belongs_to_the_run() {
+    let parent = parent();
+    let state = state(parent.path());
+    let left = marked(parent.path());
+    let run_id = leave(&state, |journal| journal.will_create("demo", &cluster(left.clone())).unwrap());
+    let (journal, abandoned) = Journal::open(&state, Uuid::now_v7()).unwrap();
+    assert!(!left.exists());
+    let told: Vec<_> = abandoned.iter().map(|one| (one.run_id, one.service.as_deref())).collect();
+    assert_eq!(told, [(run_id, None)]);
+    assert_eq!(abandoned[0].removed.len(), 1);
+    journal.named(&abandoned[0]).unwrap();
+    journal.finish().unwrap();
+    assert_eq!(journals(&state), [] as [PathBuf; 0]);
+}
+
+#[test]
 fn what_a_finished_run_could_not_remove_is_removed_by_the_next() {
     let parent = parent();
     let state = state(parent.path());
@@ -193,6 +209,7 @@ fn only_what_firedrill_made_is_removed() {
     leave(&state, |journal| {
         journal.will_create("intact", &cluster(intact.clone())).unwrap();
         for ((_, resource, _), service) in hostile.iter().zip(&services) {
+            journal.drill_started(service).unwrap();
             journal.will_create(service, resource).unwrap();
         }
     });

@@ -12,7 +12,8 @@ use crate::report::json_events::JsonEvents;
 use crate::report::terminal::Terminal;
 use crate::report::text::Text;
 
-/// What shows a run while it runs.
+/// What shows a run while it runs. Clones show the same run.
+#[derive(Clone)]
 pub enum Face {
     /// Nothing.
     Silent,
@@ -45,6 +46,14 @@ impl Face {
             Face::Text(text) => text.clone(),
             Face::Terminal(terminal) => terminal.clone(),
             Face::Events(events) => events.clone(),
+        }
+    }
+
+    /// Tells something beside the run, where it is not painted over.
+    pub fn say(&self, line: &str) {
+        match self {
+            Face::Terminal(terminal) => terminal.say(line),
+            Face::Silent | Face::Text(_) | Face::Events(_) => output::say(line),
         }
     }
 

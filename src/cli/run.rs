@@ -155,7 +155,9 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
         output::say(UNSIGNED);
     }
     let planned: Vec<_> = request.plan.services.iter().map(|service| service.name.clone()).collect();
-    let (outcome, heard) = under_signals(|cancel| drill::run(request, face.observer(), cancel))?;
+    let screen = face.clone();
+    let tell = move |line: &str| screen.say(line);
+    let (outcome, heard) = under_signals(tell, |cancel| drill::run(request, face.observer(), cancel))?;
     face.finish();
     let outcome = outcome.map_err(|error| Refusal::of_run(&error))?;
     let skipped = skipped(&planned, &outcome);

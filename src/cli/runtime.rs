@@ -8,19 +8,20 @@ use crate::cli::refusal::Refusal;
 use crate::cli::signals::Signals;
 use crate::exit_code::ExitCode;
 
-/// Does `work` on a runtime of its own. A signal cancels the token that the work was given;
-/// which signal that was, if one came, is returned beside the result.
+/// Does `work` on a runtime of its own. A signal cancels the token that the work was given, and
+/// is told by `tell`; which signal that was, if one came, is returned beside the result.
 ///
 /// # Errors
 /// The system gives no threads or no signals.
 pub fn under_signals<F: Future>(
+    tell: impl Fn(&str) + Send + 'static,
     work: impl FnOnce(CancellationToken) -> F,
 ) -> Result<(F::Output, Option<ExitCode>), Refusal> {
     let refused = |error: io::Error| Refusal::new(ExitCode::Bug, format!("begin to work: {error}"), "");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(refused)?;
     runtime.block_on(async {
         let cancel = CancellationToken::new();
-        let signals = Signals::cancel(cancel.clone()).map_err(refused)?;
+        let signals = Signals::cancel(cancel.clone(), tell).map_err(refused)?;
         let done = work(cancel).await;
         Ok((done, signals.heard()))
     })

@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::output;
 use crate::exit_code::ExitCode;
 
 /// Hears signals for as long as the runtime runs.
@@ -15,11 +14,12 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From now on the first signal cancels `token`, and the second one ends the process.
+    /// From now on the first signal cancels `token`, which is told by `tell`, and the second one
+    /// ends the process.
     ///
     /// # Errors
     /// The system refuses to hand signals over.
-    pub fn cancel(token: CancellationToken) -> io::Result<Signals> {
+    pub fn cancel(token: CancellationToken, tell: impl Fn(&str) + Send + 'static) -> io::Result<Signals> {
         let first = Arc::new(OnceLock::new());
         let heard = first.clone();
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -33,7 +33,7 @@ impl Signals {
                 if heard.set(code).is_err() {
                     std::process::exit(code.number().into());
                 }
-                output::say("stopping and cleaning up; a second signal stops at once");
+                tell("stopping and cleaning up; a second signal stops at once");
                 token.cancel();
             }
         });

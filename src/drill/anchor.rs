@@ -11,19 +11,37 @@ use crate::verdict::Reason;
 /// Longer sidecars are not read: a digest line is shorter.
 const SIDECAR_BYTES_MAX: u64 = 4097;
 
+/// A digest that lies outside of the object.
+pub struct Outside {
+    /// What the bytes should give.
+    pub expected: ExpectedArtifact,
+    /// The algorithm of the store's own checksum, which must be computed beside the digest.
+    pub kept: Option<ChecksumAlgorithm>,
+}
+
 /// Looks for a digest outside of the object.
 ///
 /// # Errors
 /// The store would not say, or the sidecar is not one of this backup.
-pub async fn outside(store: &Store, backup: &Backup) -> Result<Option<ExpectedArtifact>, Reason> {
+pub async fn outside(store: &Store, backup: &Backup) -> Result<Option<Outside>, Reason> {
     if let Some(sidecar) = &backup.sidecars.digest {
         let digest = read_sidecar(store, sidecar, &backup.label).await?;
-        return Ok(Some(sha256(Anchor::Sidecar, digest)));
+        return Ok(Some(Outside { expected: sha256(Anchor::Sidecar, digest), kept: None }));
     }
     let details = store.describe(&backup.object).await.map_err(|error| error.reason())?;
-    let kept = details.checksum.filter(|checksum| checksum.algorithm == ChecksumAlgorithm::Sha256);
-    let digest = kept.and_then(|checksum| Digest::parse(&hex::encode(checksum.value)));
-    Ok(digest.map(|digest| sha256(Anchor::StoreChecksum, digest)))
+    Ok(details.checksum.and_then(|checksum| {
+        let value = hex::encode(checksum.value);
+        let expected = match checksum.algorithm {
+            ChecksumAlgorithm::Sha256 => sha256(Anchor::StoreChecksum, Digest::parse(&value)?),
+            other => ExpectedArtifact {
+                source: Anchor::StoreChecksum,
+                algorithm: Some(other.as_str().to_owned()),
+                sha256: None,
+                checksum: Some(value),
+            },
+        };
+        Some(Outside { expected, kept: Some(checksum.algorithm) })
+    }))
 }
 
 async fn read_sidecar(store: &Store, sidecar: &Object, name: &str) -> Result<Digest, Reason> {

@@ -42,6 +42,9 @@ fn objectives(service: &Service) -> Objectives {
         expected_period_ms: service.backup.every.map(Millis::from),
         grace_ms: service.backup.every.map(|_| Millis::from(service.backup.grace)),
         deadline_ms: service.deadline.into(),
+        accept_unanchored: service.backup.accept_unanchored,
+        minimum_tables: service.minimum.tables,
+        minimum_rows: service.minimum.rows,
     }
 }
 

@@ -12,12 +12,13 @@ use crate::proof::{Alike, Answer, CheckReport, Comparison, Objects, State};
 use crate::record::{
     Artifact, CheckKind, CheckOutcome, CheckRecord, Compared, ConsistencySource, Engine, Environment,
     EnvironmentKind, ExcludedEntry, ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, Millis,
-    Moment, Network, Observed, ObservedArtifact, Policy, REJECTED_MAX, Record, RecoveryPoint, Rejected,
-    RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord,
+    Moment, Network, Observed, ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record, RecoveryPoint,
+    Rejected, RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord,
     TableState, WarningCode, WarningLine,
 };
 use crate::restore::{Read, Restored, SpanKind};
 use crate::store::Tuning;
+use crate::verdict::{Code, Reason};
 
 /// Failed entries that a record names; the rest are counted.
 const FAILED_MAX: usize = 100;
@@ -49,6 +50,7 @@ pub fn listing(record: &mut Record, catalog: &Catalog, select: &Select) {
         freshness: cadence
             .zip(newest)
             .map(|((period, grace), newest)| Freshness::of(started_at, newest, period, grace)),
+        doubts: Vec::new(),
         rejected: rejected(catalog),
         rejected_total: total as u64,
     });
@@ -90,6 +92,7 @@ pub fn selected(record: &mut Record, selection: &Selection) {
         last_modified: Some(object.modified_at.into()),
     });
     block.consistency_point = selection.backup.point.map(point);
+    block.doubts = doubts(&selection.reasons);
 }
 
 fn point(point: ConsistencyPoint) -> crate::record::ConsistencyPoint {
@@ -104,10 +107,18 @@ fn point(point: ConsistencyPoint) -> crate::record::ConsistencyPoint {
     }
 }
 
+/// What the judge can't find again in the record: it looks itself at staleness, at moments in
+/// the future and at the clock.
+fn doubts(reasons: &[Reason]) -> Vec<ReasonLine> {
+    let again = [Code::BackupStale, Code::TimestampInFuture, Code::ClockUntrusted];
+    reasons.iter().filter(|reason| !again.contains(&reason.code)).map(ReasonLine::from).collect()
+}
+
 /// The archive's header tells the moment, in the zone that the plan gives for it.
-pub fn header_point(record: &mut Record, found: ConsistencyPoint) {
+pub fn header_point(record: &mut Record, found: ConsistencyPoint, against: &[Reason]) {
     if let Some(block) = record.selection.as_mut() {
         block.consistency_point = Some(point(found));
+        block.doubts.extend(doubts(against));
     }
     if let Some(artifact) = record.artifact.as_mut() {
         artifact.archive_header_time_used = true;
@@ -140,7 +151,7 @@ pub fn archive(record: &mut Record, toc: &Toc, expected: ExpectedArtifact) {
 
 /// The bytes that were read.
 pub fn observed(read: &Read) -> ObservedArtifact {
-    ObservedArtifact { sha256: Sha256::from(read.digest), bytes: read.bytes, checksum: None }
+    ObservedArtifact { sha256: Sha256::from(read.digest), bytes: read.bytes, checksum: read.checksum.clone() }
 }
 
 /// The scratch under it all.
@@ -156,7 +167,7 @@ pub fn environment(cluster: &Cluster, install: &Install, service: &Service, site
                 IsolationHad::NetworkNamespace => Network::None,
                 IsolationHad::None { .. } => Network::Host,
             },
-            user: Some(cluster.user().to_owned()),
+            user: Some(cluster.system_user().to_owned()),
             required: service.scratch.isolation == Isolation::Required,
         },
         hardware: site.hardware.clone(),
@@ -201,6 +212,16 @@ pub fn restored(restored: &Restored, jobs: usize, tuning: Tuning) -> Restore {
         staged_bytes: 0,
         spans: spans(restored),
     }
+}
+
+/// Tables that the archive makes and has no rows for: dumped without their data, on purpose or
+/// not, which only somebody who knows the source can tell.
+pub fn tables_without_rows(record: &mut Record, restored: &Restored, events: &Events) {
+    let Some(first) = restored.without_rows.first() else { return };
+    let count = restored.without_rows.len();
+    let text = format!("the archive holds no rows for {count} of its tables, '{first}' first");
+    events.emit(EventKind::Warned { code: WarningCode::TablesWithoutRows.as_str(), text: text.clone() });
+    record.notices.push(WarningLine::new(WarningCode::TablesWithoutRows, text));
 }
 
 fn spans(restored: &Restored) -> Vec<Span> {

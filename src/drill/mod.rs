@@ -8,13 +8,15 @@ mod begin;
 mod error;
 mod fill;
 mod run;
-mod settings;
+pub mod settings;
 mod site;
 mod timeline;
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -23,7 +25,7 @@ pub use error::Error;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
 
-use crate::catalog::{self, Catalog, ConsistencyPoint};
+use crate::catalog::{Catalog, ConsistencyPoint};
 use crate::clock::{Phase, Stopwatch};
 use crate::digest::Digest;
 use crate::drill::timeline::Timeline;
@@ -31,12 +33,12 @@ use crate::event::{EventKind, Events};
 use crate::journal::{Journal, Resource};
 use crate::plan::Service;
 use crate::postgres::{
-    Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
+    self, Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
 };
 use crate::proof;
 use crate::record::{Anchor, Cleanup, ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
 use crate::restore::{self, Halted, Opened, Restored, Scratch};
-use crate::store::{self, Download, Object, Store, Tuning};
+use crate::store::{self, ChecksumAlgorithm, Download, Object, Store, Tuning};
 use crate::verdict::{Blame, Code, Reason};
 
 /// How long a scratch server may take to be made and to start.
@@ -77,7 +79,7 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
 
     let stages = Stages { service, outside, events, watch };
     let outcome = {
-        let whole = stages.all(&mut record, &mut timeline, &mut owned);
+        let whole = contained(stages.all(&mut record, &mut timeline, &mut owned));
         tokio::select! {
             biased;
             () = outside.cancel.cancelled() => Err(interrupted()),
@@ -86,6 +88,7 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
     };
     if let Err(reason) = outcome {
         let phase = timeline.halt();
+        let reason = explained(reason, &owned).await;
         record.halt = Some(Halt::new(reason, phase));
     }
     timeline.enter(Phase::Cleanup);
@@ -95,6 +98,27 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
     record.traffic = owned.store.as_ref().map(traffic);
     record.run.finish(Timestamp::now(), watch.elapsed());
     record
+}
+
+/// The outcome of `stages`, or that a bug cut them off: then, too, there is a record, and what
+/// they made is removed.
+async fn contained(stages: impl Future<Output = Result<(), Reason>>) -> Result<(), Reason> {
+    let caught = AssertUnwindSafe(stages).catch_unwind().await;
+    caught.unwrap_or_else(|_| {
+        let remedy = "report this as a bug of firedrill, with what it wrote to stderr";
+        Err(Reason::new(Code::Internal, "a bug of firedrill cut the drill off", remedy))
+    })
+}
+
+/// A connection that went down says nothing of why the server did; the server's log does.
+async fn explained(reason: Reason, owned: &Owned) -> Reason {
+    match (&owned.scratch, reason.code) {
+        (Some(scratch), Code::ScratchCrashed) => {
+            let lost = postgres::Error::new(postgres::Kind::Crashed, reason.detail);
+            scratch.cluster().explain(lost).await.reason()
+        }
+        _ => reason,
+    }
 }
 
 fn interrupted() -> Reason {
@@ -123,7 +147,7 @@ async fn clean_up(owned: &mut Owned, service: &Service, journal: &Journal) -> Op
         Some(scratch) => scratch.remove().await,
         // It was cut off while it was made; what is made by halves goes with its future.
         None if directory.exists() => {
-            Err(crate::postgres::Error::new(crate::postgres::Kind::Leftover, directory.display().to_string()))
+            Err(postgres::Error::new(postgres::Kind::Leftover, directory.display().to_string()))
         }
         None => Ok(()),
     };
@@ -196,21 +220,22 @@ impl Stages<'_> {
         let chosen = &selection.backup;
         let object = chosen.object.clone();
         self.events.emit(EventKind::BackupChosen { uri: object.uri.clone(), bytes: object.bytes });
-        doubted(&selection)?;
         let anchor = anchor::outside(&store, chosen).await?;
 
         let download = Download::new(&store, &object, 0..object.bytes, self.tuning());
-        let opened = match restore::open(download, object.bytes, self.events).await {
+        let kept = anchor.as_ref().and_then(|anchor| anchor.kept);
+        let opened = match restore::open(download, object.bytes, kept, self.events).await {
             Ok(opened) => opened,
             Err(halted) => return Err(self.second_opinion(halted, &store, &object, record).await),
         };
-        let expected = anchor.unwrap_or_else(|| anchor::inside(opened.toc.header.compression));
+        let inside = || anchor::inside(opened.toc.header.compression);
+        let expected = anchor.map_or_else(inside, |anchor| anchor.expected);
         fill::archive(record, &opened.toc, expected);
         if chosen.point.is_none()
             && let Some(zone) = &backup.dump_timezone
             && let Some(point) = ConsistencyPoint::from_header(opened.toc.header.created, zone)
         {
-            fill::header_point(record, point);
+            fill::header_point(record, point, &point.doubts(&object, backup.written_within, now));
         }
         fill::recovery_point(record, &catalog, chosen.available_at, now);
         Ok((store, object, opened))
@@ -268,6 +293,7 @@ impl Stages<'_> {
             Err(halted) => return Err(self.second_opinion(halted, store, object, record).await),
         };
         record.restore = Some(fill::restored(&restored, self.jobs(), self.tuning()));
+        fill::tables_without_rows(record, &restored, self.events);
         if let Some(artifact) = record.artifact.as_mut() {
             let observed = fill::observed(&restored.read);
             artifact.matches = match artifact.expected.source {
@@ -298,7 +324,7 @@ impl Stages<'_> {
         let artifact = record.artifact.get_or_insert_with(crate::record::Artifact::unread);
         artifact.observed = Some(fill::observed(&first));
         let again = Download::new(store, object, 0..object.bytes, self.tuning());
-        match restore::read_again(again).await {
+        match restore::read_again(again, None).await {
             Ok(second) if second.digest == first.digest => reason,
             Ok(_) => Reason::new(
                 Code::TransportUnreliable,
@@ -316,7 +342,8 @@ impl Stages<'_> {
             return Ok(());
         }
         let again = Download::new(store, object, 0..object.bytes, self.tuning());
-        let read = restore::read_again(again).await.map_err(|error| error.reason())?;
+        let kept = ChecksumAlgorithm::named(artifact.expected.algorithm.as_deref().unwrap_or_default());
+        let read = restore::read_again(again, kept).await.map_err(|error| error.reason())?;
         artifact.observed_again = Some(fill::observed(&read));
         Ok(())
     }
@@ -377,15 +404,6 @@ impl Stages<'_> {
     }
 }
 
-/// A backup whose own sources contradict each other about its moment is not drilled: nobody
-/// could say how old the data is.
-fn doubted(selection: &catalog::Selection) -> Result<(), Reason> {
-    match selection.reasons.iter().find(|reason| reason.code == Code::TimeSourcesDisagree) {
-        Some(reason) => Err(reason.clone()),
-        None => Ok(()),
-    }
-}
-
 /// The restore ends when everything is on disk, not when the last statement has returned.
 async fn make_durable(scratch: &Scratch) -> Result<(), Reason> {
     let session = scratch.connect().await.map_err(|error| error.reason())?;
@@ -398,4 +416,17 @@ async fn make_durable(scratch: &Scratch) -> Result<(), Reason> {
 /// The store can't be reached as the plan says.
 pub async fn open_store(service: &Service) -> Result<Store, store::Error> {
     Store::open(&service.backup.location, &service.backup.store).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_reason_like_any_other() {
+        assert_eq!(contained(async { Ok(()) }).await, Ok(()));
+        assert_eq!(contained(async { Err(interrupted()) }).await, Err(interrupted()));
+        let caught = contained(async { panic!("on purpose, for a test") }).await;
+        assert_eq!(caught.unwrap_err().code, Code::Internal);
+    }
 }

@@ -63,7 +63,7 @@ pub async fn run(
     // Before anything else: a drill that could not be signed is not begun.
     let keeper = Keeper::open(&request.plan.evidence, &request.state.path().join("evidence"))?;
     let run_id = Uuid::now_v7();
-    let (journal, abandoned) = Journal::open(&request.state, run_id)?;
+    let (journal, mut abandoned) = Journal::open(&request.state, run_id)?;
     let site = tokio::task::spawn_blocking(Site::look).await.unwrap_or_else(|_| Site::look());
     let mut outcome = RunOutcome {
         run_id: RunId::from(run_id),
@@ -84,7 +84,7 @@ pub async fn run(
             cancel: cancel.clone(),
         };
         let events = Events::new(&service.name, observer.clone());
-        let drilled = one(service, &outside, &keeper, &abandoned, &events, &mut outcome).await?;
+        let drilled = one(service, &outside, &keeper, &mut abandoned, &events, &mut outcome).await?;
         outcome.drills.push(drilled);
     }
     journal.finish()?;
@@ -96,18 +96,19 @@ async fn one(
     service: &Service,
     outside: &Outside<'_>,
     keeper: &Keeper,
-    abandoned: &[Abandoned],
+    abandoned: &mut Vec<Abandoned>,
     events: &Events,
     outcome: &mut RunOutcome,
 ) -> Result<Drilled, journal::Error> {
     outside.journal.drill_started(&service.name)?;
     let mut record = drill(service, outside, events).await;
-    let ours: Vec<&Abandoned> =
-        abandoned.iter().filter(|one| one.service.as_ref() == Some(&service.name)).collect();
-    record.chain.abandoned_runs = ours.iter().map(|one| abandoned_run(one)).collect();
+    // A run that was cut off outside of any drill is named by the first that comes.
+    let named = |one: &mut Abandoned| one.service.as_ref().is_none_or(|name| *name == service.name);
+    let ours: Vec<Abandoned> = abandoned.extract_if(.., named).collect();
+    record.chain.abandoned_runs = ours.iter().map(abandoned_run).collect();
     let written = match keeper.keep(&mut record) {
         Ok(written) => {
-            for one in ours {
+            for one in &ours {
                 outside.journal.named(one)?;
             }
             Some(written)

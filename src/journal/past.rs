@@ -154,7 +154,8 @@ impl PastRun {
     }
 
     /// One for each drill that began and did not end, or that left something; one for the run when
-    /// it was cut off without such a drill; none for those already named.
+    /// it was cut off without such a drill; none for those already named. What was made outside of
+    /// a drill, as the sample of the demonstration is, belongs to the run.
     fn abandoned(&self, leaked: &[(String, Leaked)]) -> Vec<Abandoned> {
         let states = || self.lines.iter().map(|line| &line.state);
         let named = |who: Option<&str>| {
@@ -162,18 +163,21 @@ impl PastRun {
         };
         let mut services: Vec<&str> = Vec::new();
         for service in states().filter_map(service_of) {
+            let began = states()
+                .any(|state| matches!(state, State::DrillStarted { service: begun } if begun == service));
             let ended = states()
                 .any(|state| matches!(state, State::DrillFinished { service: ended } if ended == service));
             let left = leaked.iter().any(|(owner, _)| owner == service)
                 || states()
                     .any(|state| matches!(state, State::Reaped { service: owner, .. } if owner == service));
-            if (!ended || left) && !services.contains(&service) {
+            if began && (!ended || left) && !services.contains(&service) {
                 services.push(service);
             }
         }
         let finished = states().any(|state| matches!(state, State::Finished));
         if services.is_empty() {
-            let told = finished || named(None);
+            let left = !leaked.is_empty() || states().any(|state| matches!(state, State::Reaped { .. }));
+            let told = named(None) || (finished && !left);
             return if told { Vec::new() } else { vec![self.one(None, leaked)] };
         }
         services

@@ -25,6 +25,19 @@ pub(in crate::judge) fn there_are_rows(record: &Record, findings: &mut Findings)
             "see whether the dump was taken of the right database",
         );
     }
+    let least = [
+        (record.objectives.minimum_tables, fidelity.tables_expected, "tables"),
+        (record.objectives.minimum_rows, fidelity.rows_total, "rows"),
+    ];
+    for (minimum, came, what) in least {
+        if let Some(minimum) = minimum.filter(|minimum| came < *minimum) {
+            findings.add(
+                Code::ObjectsMissing,
+                format!("{came} {what} came back, and the plan wants at least {minimum}"),
+                "see whether the dump leaves something out",
+            );
+        }
+    }
 }
 
 pub(in crate::judge) fn every_table_came_back(record: &Record, findings: &mut Findings) {

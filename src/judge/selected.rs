@@ -36,6 +36,9 @@ pub(in crate::judge) fn a_backup_was_chosen(record: &Record, findings: &mut Find
         findings.add(Code::NoBackupFound, detail, "see `location` and `pattern` in the plan");
         return;
     }
+    for doubt in &selection.doubts {
+        findings.add(doubt.code.0, doubt.detail.clone(), &doubt.remedy);
+    }
     let Some(selected) = findings.measured(selection.selected.as_ref(), "selection.selected") else { return };
     if let (Some(modified), Some(point)) = (selected.last_modified, &selection.consistency_point) {
         let ahead = point.time.since(modified).get();

@@ -163,10 +163,12 @@ fn of_the_proof(record: &Record, found: &mut Vec<WarningLine>) {
 
 fn of_the_end(record: &Record, found: &mut Vec<WarningLine>) {
     if !record.chain.abandoned_runs.is_empty() {
-        let detail = format!(
-            "{} earlier drills of this service were killed; see chain.abandoned_runs",
-            record.chain.abandoned_runs.len()
-        );
+        let detail = match record.chain.abandoned_runs.len() {
+            1 => "an earlier run was killed before its evidence; see chain.abandoned_runs".to_owned(),
+            count => {
+                format!("{count} earlier runs were killed before their evidence; see chain.abandoned_runs")
+            }
+        };
         warn(found, WarningCode::AbandonedRuns, detail);
     }
     if let Some(cleanup) = &record.cleanup

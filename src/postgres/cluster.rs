@@ -408,6 +408,11 @@ impl Cluster {
         USER
     }
 
+    /// The user of the machine that the server runs as.
+    pub fn system_user(&self) -> &str {
+        self.account.name()
+    }
+
     /// What tells this server from all others.
     pub fn run_token(&self) -> &RunToken {
         &self.token

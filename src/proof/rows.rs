@@ -62,10 +62,10 @@ pub async fn compare(
     let session = reading::open(scratch).await?;
     let catalogue = Catalogue::read(&session, scratch.server_major()).await?;
     let declared = declared_zone(toc);
-    let subjects: Vec<Subject> = gather(restored)
-        .into_iter()
-        .map(|part| Subject::new(part, &catalogue, declared.as_deref()))
-        .collect();
+    let parts = gather(restored);
+    let direct = catalogue.partitions_loaded_directly(&parts);
+    let subject = |part| Subject::new(part, &catalogue, &direct, declared.as_deref());
+    let subjects: Vec<Subject> = parts.into_iter().map(subject).collect();
     let work = Arc::new(Work::new(&subjects, &catalogue));
     let connection = |_| read_back(toc, &subjects, work.clone(), scratch, events);
     try_join_all((0..jobs.max(1)).map(connection)).await?;
@@ -135,7 +135,7 @@ struct Reading {
 }
 
 impl Subject {
-    fn new(part: Part<'_>, catalogue: &Catalogue, declared: Option<&str>) -> Subject {
+    fn new(part: Part<'_>, catalogue: &Catalogue, direct: &str, declared: Option<&str>) -> Subject {
         let relation = catalogue.relations.get(&part.key);
         let columns = match (&part.first.target, relation) {
             (Some(target), _) if !part.first.through_root => target.columns.as_deref().unwrap_or_default(),
@@ -143,8 +143,10 @@ impl Subject {
         };
         let quoted = columns.iter().map(|name| quote_identifier(name)).collect::<Vec<_>>().join(", ");
         let table = format!("{}.{}", quote_identifier(&part.key.0), quote_identifier(&part.key.1));
-        let condition =
-            part.first.made_elsewhere.then(|| catalogue.conditions.get(&part.key).cloned()).flatten();
+        let condition = match part.first.through_root {
+            true => Some(format!("WHERE tableoid <> ALL ('{{{direct}}}'::pg_catalog.oid[])")),
+            false => catalogue.conditions.get(&part.key).filter(|_| part.first.made_elsewhere).cloned(),
+        };
         let reading = relation.map(|relation| Reading {
             from: if relation.partitioned { table.clone() } else { format!("ONLY {table}") },
             columns: quoted.clone(),
@@ -326,7 +328,9 @@ struct Catalogue {
 }
 
 struct Relation {
+    oid: u32,
     partitioned: bool,
+    partition: bool,
     pages: Option<u64>,
     columns: Vec<String>,
 }
@@ -334,14 +338,19 @@ struct Relation {
 impl Catalogue {
     async fn read(session: &Session, server_major: u32) -> Result<Catalogue, Error> {
         let mut relations = HashMap::new();
-        let tables = "SELECT n.nspname, c.relname, c.relkind, CASE WHEN c.relam = 2 \
+        let tables = "SELECT n.nspname, c.relname, c.oid, c.relkind, c.relispartition, CASE WHEN c.relam = 2 \
                       THEN pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::int8 END \
                       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                       WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')";
         for row in session.rows(tables).await? {
-            let [Some(schema), Some(table), Some(kind), pages] = row.as_slice() else { continue };
+            let [Some(schema), Some(table), Some(oid), Some(kind), Some(partition), pages] = row.as_slice()
+            else {
+                continue;
+            };
+            let Ok(oid) = oid.parse() else { continue };
             let pages = pages.as_deref().and_then(|pages| pages.parse().ok());
-            let relation = Relation { partitioned: kind == "p", pages, columns: Vec::new() };
+            let (partitioned, partition) = (kind == "p", partition == "t");
+            let relation = Relation { oid, partitioned, partition, pages, columns: Vec::new() };
             relations.insert((schema.clone(), table.clone()), relation);
         }
         let columns = "SELECT n.nspname, c.relname, a.attname FROM pg_catalog.pg_attribute a \
@@ -357,6 +366,17 @@ impl Catalogue {
         }
         let conditions = conditions(session).await?;
         Ok(Catalogue { relations, conditions, reads_stretches: server_major >= 14 })
+    }
+}
+
+impl Catalogue {
+    /// The OIDs of partitions that were loaded as tables of their own, parted by commas: what
+    /// went through a root is everything below it but those.
+    fn partitions_loaded_directly(&self, parts: &[Part<'_>]) -> String {
+        let direct = parts.iter().filter(|part| !part.first.through_root);
+        let relations =
+            direct.filter_map(|part| self.relations.get(&part.key)).filter(|relation| relation.partition);
+        relations.map(|relation| relation.oid.to_string()).collect::<Vec<_>>().join(",")
     }
 }
 

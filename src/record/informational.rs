@@ -25,6 +25,7 @@ pub const INFORMATIONAL: &[&str] = &[
     "run.plan_sha256",
     // What the plan allows or asks for, and nothing else repeats.
     "objectives.deadline_ms",
+    "objectives.accept_unanchored",
     "clock.max_allowed_offset_ms",
     "selection.policy",
     "selection.policy_text",

@@ -160,6 +160,8 @@ warnings! {
     RowsCountedNotHashed = "ROWS_COUNTED_NOT_HASHED";
     /// Entries of the archive were left out by policy.
     EntriesExcluded = "ENTRIES_EXCLUDED";
+    /// The archive makes tables and holds no rows for them.
+    TablesWithoutRows = "TABLES_WITHOUT_ROWS";
     /// Roles of the source were replaced by ones that can't log in.
     PlaceholderRoles = "PLACEHOLDER_ROLES";
     /// No check of the plan looked at the data: only its sameness is proven.

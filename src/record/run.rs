@@ -207,6 +207,14 @@ pub struct Objectives {
     pub grace_ms: Option<Millis>,
     /// How long the whole drill may take.
     pub deadline_ms: Millis,
+    /// Whether a backup may pass for whose stored bytes nothing vouches.
+    pub accept_unanchored: bool,
+    /// At least so many tables must come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_tables: Option<u64>,
+    /// At least so many rows must come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_rows: Option<u64>,
 }
 
 /// Which figure meets the recovery point objective.

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::ruling::ReasonLine;
 use crate::record::value::{Millis, Moment, SignedMillis};
 
 /// How many rejected objects a record names; the rest are counted.
@@ -30,6 +31,8 @@ pub struct Selection {
     /// the plan gives a cadence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freshness: Option<Freshness>,
+    /// What speaks against the choice by the listing alone; the drill goes on all the same.
+    pub doubts: Vec<ReasonLine>,
     /// Objects that were passed over; at most 100 of them.
     pub rejected: Vec<Rejected>,
     /// How many were passed over in all.

@@ -1,20 +1,25 @@
 //! What to know about one drill, below the table.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use crate::clock::Phase;
 use crate::record::{
-    CheckOutcome, CheckRecord, ConsistencySource, Environment, Network, Record, Selection, TableState,
+    Anchor, Artifact, CheckOutcome, CheckRecord, ConsistencySource, Environment, Network, PhaseRecord,
+    Record, Selection, TableState,
 };
+use crate::report::caveats::{caveats, is_standing};
 use crate::report::encode;
-use crate::report::layout::{labelled, paragraph};
+use crate::report::layout::labelled;
 use crate::report::summary::{Reported, Style};
-use crate::verdict::Verdict;
 
 /// How many things of a kind are named; the rest are counted.
 const NAMED_MAX: usize = 10;
 /// Columns that a name may take.
 const NAME_COLUMNS: usize = 60;
+/// A phase below this is shown as nothing.
+const NO_TIME: Duration = Duration::from_millis(50);
+/// From which uncertainty on the moment of the data is told with it.
+const UNCERTAIN: Duration = Duration::from_secs(60);
 /// Columns that a location may take.
 const URI_COLUMNS: usize = 400;
 
@@ -22,7 +27,8 @@ const URI_COLUMNS: usize = 400;
 pub fn detail(drill: &Reported<'_>, style: Style) -> String {
     let record = drill.record;
     let verdict = drill.verdict();
-    let mut text = heading(record, verdict, style);
+    let service = style.paint.bold(encode::name(&record.service.id, NAME_COLUMNS));
+    let mut text = format!("{service}: {}\n", style.paint.verdict(verdict, verdict));
     let mut say = |label: &str, words: &str| text.push_str(&labelled(label, words, style.columns));
     for (label, words) in reasons(record).into_iter().chain(faults(record)) {
         say(label, &words);
@@ -42,6 +48,9 @@ pub fn detail(drill: &Reported<'_>, style: Style) -> String {
     if let Some(left) = left_behind(record) {
         say("left", &left);
     }
+    if let Some(words) = caveats(record) {
+        say("caveats", &words);
+    }
     for (label, words) in warnings(record) {
         say(label, &words);
     }
@@ -50,16 +59,6 @@ pub fn detail(drill: &Reported<'_>, style: Style) -> String {
         None => say("evidence", "none: it could not be written"),
     }
     text
-}
-
-fn heading(record: &Record, verdict: Verdict, style: Style) -> String {
-    let service = style.paint.bold(encode::name(&record.service.id, NAME_COLUMNS));
-    let mut heading = format!("{service}: {}\n", style.paint.verdict(verdict, verdict));
-    // The reasons of anything else say the same, each with what to do.
-    if record.verdict.reasons.is_empty() && !record.verdict.statement.is_empty() {
-        heading.push_str(&paragraph(&encode::sentence(&record.verdict.statement), style.columns));
-    }
-    heading
 }
 
 fn reasons(record: &Record) -> Vec<(&'static str, String)> {
@@ -76,17 +75,17 @@ fn reasons(record: &Record) -> Vec<(&'static str, String)> {
     lines
 }
 
+/// What is not so every night.
 fn warnings(record: &Record) -> Vec<(&'static str, String)> {
-    let mut lines: Vec<_> = record
-        .verdict
-        .warnings
+    let real: Vec<_> = record.verdict.warnings.iter().filter(|warning| !is_standing(warning.code)).collect();
+    let mut lines: Vec<_> = real
         .iter()
         .take(NAMED_MAX)
         .map(|warning| {
             ("warning", format!("{} [{}]", encode::sentence(&warning.detail), warning.code.as_str()))
         })
         .collect();
-    if let Some(more) = unnamed(record.verdict.warnings.len()) {
+    if let Some(more) = unnamed(real.len()) {
         lines.push(("warning", format!("{more} warnings are in the evidence")));
     }
     lines
@@ -166,8 +165,10 @@ fn backup(selection: &Selection, record: &Record) -> Option<String> {
             ConsistencySource::ArchiveHeader => "by its header",
             ConsistencySource::LastModified => "at the latest, by when it was stored",
         };
-        let _ = write!(text, ", data as of {}, {source}", point.time);
-        if point.uncertainty_ms.get() > 0 {
+        // Moments come to the millisecond, and few of these are known to that.
+        let time = point.time.to_string().replace(".000Z", "Z");
+        let _ = write!(text, ", data as of {time}, {source}");
+        if point.uncertainty_ms.duration() >= UNCERTAIN {
             let _ = write!(text, " ± {}", encode::duration(point.uncertainty_ms.duration()));
         }
     }
@@ -200,37 +201,53 @@ fn proof(record: &Record) -> Option<String> {
         Some(checks) if checks.content_only => text.push_str("; no checks, as the plan says"),
         _ => {}
     }
+    if let Some(anchor) = record.artifact.as_ref().and_then(vouched) {
+        let _ = write!(text, "; the stored bytes by {anchor}");
+    }
     Some(text)
 }
 
-/// The phases in their order; those outside of the recovery time behind a semicolon.
+/// What the stored bytes were compared with, where that came out well.
+fn vouched(artifact: &Artifact) -> Option<&'static str> {
+    match artifact.expected.source {
+        _ if artifact.matches != Some(true) => None,
+        Anchor::Stamp => Some("the digest in their stamp"),
+        Anchor::Sidecar => Some("the digest beside them"),
+        Anchor::StoreChecksum => Some("the checksum that the store keeps"),
+        Anchor::Codec => Some("their own checksums"),
+        Anchor::None => None,
+    }
+}
+
+/// The phases in their order; those outside of the recovery time behind a semicolon. Of a drill
+/// that was cut short, those that took any time.
 fn time(record: &Record) -> Option<String> {
-    let shown = |recovers: bool| {
-        let phases = record.phases.iter().filter(|phase| phase.name.0.recovers() == recovers);
-        let shown: Vec<_> = phases
-            .map(|phase| format!("{} {}", phase.name, encode::duration(phase.duration_ms.duration())))
-            .collect();
-        shown.join(", ")
+    let Some(measured) = &record.measurements.recovery_time else {
+        let text = phases(record, |phase| phase.duration_ms.duration() >= NO_TIME);
+        return (!text.is_empty()).then_some(text);
     };
-    if !record.phases.iter().any(|phase| phase.name.0 == Phase::Select) {
-        return None;
+    let mut text = phases(record, |phase| phase.name.0.recovers());
+    let declared: Vec<_> = measured
+        .declared_overheads_ms
+        .iter()
+        .map(|(name, length)| format!("{} {}", encode::name(name, 20), encode::objective(length.duration())))
+        .collect();
+    if !declared.is_empty() {
+        let _ = write!(text, ", and as the plan declares {}", declared.join(", "));
     }
-    let mut text = shown(true);
-    if let Some(time) = &record.measurements.recovery_time {
-        let overheads = time.declared_overheads_ms.iter();
-        let declared = overheads.map(|(name, length)| {
-            format!("{} {}", encode::name(name, 20), encode::objective(length.duration()))
-        });
-        let declared: Vec<_> = declared.collect();
-        if !declared.is_empty() {
-            let _ = write!(text, ", and as the plan declares {}", declared.join(", "));
-        }
-    }
-    let apart = shown(false);
+    let apart = phases(record, |phase| !phase.name.0.recovers());
     if !apart.is_empty() {
-        let _ = write!(text, "; apart from that {apart}");
+        let _ = write!(text, "; then {apart}");
     }
     Some(text)
+}
+
+fn phases(record: &Record, wanted: impl Fn(&PhaseRecord) -> bool) -> String {
+    let wanted = record.phases.iter().filter(|phase| wanted(phase));
+    let shown: Vec<_> = wanted
+        .map(|phase| format!("{} {}", phase.name, encode::duration(phase.duration_ms.duration())))
+        .collect();
+    shown.join(", ")
 }
 
 fn scratch(environment: &Environment) -> String {
@@ -247,11 +264,8 @@ fn scratch(environment: &Environment) -> String {
         .iter()
         .map(|(name, value)| format!("{} = {}", encode::name(name, 40), encode::name(value, 40)))
         .collect();
-    match relaxed.is_empty() {
-        true => text.push_str("; no setting relaxed"),
-        false => {
-            let _ = write!(text, "; relaxed: {}", relaxed.join(", "));
-        }
+    if !relaxed.is_empty() {
+        let _ = write!(text, "; relaxed: {}", relaxed.join(", "));
     }
     text
 }

@@ -22,11 +22,6 @@ pub fn labelled(label: &str, text: &str, columns: usize) -> String {
     block
 }
 
-/// A paragraph of its own, indented and wrapped at `columns`.
-pub fn paragraph(text: &str, columns: usize) -> String {
-    wrapped(text, columns.saturating_sub(2)).iter().map(|line| format!("  {line}\n")).collect()
-}
-
 /// The columns of the screen on stdout, if it is one.
 pub fn stdout_columns() -> Option<u16> {
     comfy_table::Table::new().width()

@@ -3,6 +3,7 @@
 //! Observers hear events and show them: [`terminal`] live on a screen, [`text`] line by
 //! line, [`json_events`] for programs. The final word is [`summary`]'s.
 
+mod caveats;
 mod detail;
 pub mod encode;
 pub mod json;

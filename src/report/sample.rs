@@ -40,6 +40,9 @@ pub fn begun() -> Record {
     let service =
         Service { id: "orders".into(), description: None, environment: None, owner: None, tier: None };
     let objectives = Objectives {
+        accept_unanchored: false,
+        minimum_tables: None,
+        minimum_rows: None,
         rto_ms: Some(minutes(15)),
         rpo_ms: Some(minutes(24 * 60)),
         rpo_judged_by: RpoJudgedBy::DataAge,
@@ -140,6 +143,7 @@ pub fn failure() -> Record {
 
 fn selection() -> Selection {
     Selection {
+        doubts: Vec::new(),
         policy: Policy::Latest,
         policy_text: "latest".into(),
         listing: Listing {

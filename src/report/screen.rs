@@ -75,7 +75,8 @@ fn restore(progress: &Progress, elapsed: Duration) -> Vec<String> {
         format!("  loading {}, {}", encode::name(table, NAME_COLUMNS), encode::plural(*rows, "row"))
     });
     let entries = progress.running.iter().map(|(kind, name)| {
-        format!("  {} {}", encode::name(&kind.to_lowercase(), 20), encode::name(name, NAME_COLUMNS))
+        let (kind, name) = (encode::name(&kind.to_lowercase(), 20), encode::name(name, NAME_COLUMNS));
+        format!("  {kind} {name}").trim_end().to_owned()
     });
     lines.extend(tables.chain(entries).take(RUNNING_MAX));
     let unnamed = (progress.loading.len() + progress.running.len()).saturating_sub(RUNNING_MAX);
@@ -93,7 +94,9 @@ fn download(progress: &Progress, elapsed: Duration) -> String {
         }
         None => format!("  {} fetched", encode::bytes(fetched)),
     };
-    if let Some(rate) = encode::rate(fetched, elapsed, encode::bytes) {
+    // When nothing more comes, the mean only sinks.
+    let fetching = progress.backup_bytes.is_none_or(|all| fetched < all);
+    if let Some(rate) = encode::rate(fetched, elapsed, encode::bytes).filter(|_| fetching) {
         line.push_str(&format!(", {rate}"));
     }
     if let Some(left) = progress.backup_bytes.and_then(|all| time_left(fetched, all, elapsed)) {
@@ -105,7 +108,8 @@ fn download(progress: &Progress, elapsed: Duration) -> String {
 fn load(progress: &Progress, elapsed: Duration) -> String {
     let planned = progress.planned;
     let mut line = format!("  {} in", encode::plural(progress.loaded_rows, "row"));
-    if let Some(rate) = encode::rate(progress.loaded_rows, elapsed, encode::count) {
+    let loading = progress.loaded_tables < planned.tables;
+    if let Some(rate) = encode::rate(progress.loaded_rows, elapsed, encode::count).filter(|_| loading) {
         line.push_str(&format!(", {rate}"));
     }
     line.push_str(&format!(
@@ -129,8 +133,9 @@ fn proof(progress: &Progress, elapsed: Duration) -> String {
     if progress.different_tables > 0 {
         line.push_str(&format!(" ({} differ)", progress.different_tables));
     }
-    line.push_str(&format!(", {} read back", encode::plural(progress.read_back_rows, "row")));
-    if let Some(rate) = encode::rate(progress.read_back_rows, elapsed, encode::count) {
+    line.push_str(&format!(", {}", encode::plural(progress.read_back_rows, "row")));
+    let reading = progress.read_back_rows < planned.proof_rows;
+    if let Some(rate) = encode::rate(progress.read_back_rows, elapsed, encode::count).filter(|_| reading) {
         line.push_str(&format!(", {rate}"));
     }
     if planned.checks > 0 {
@@ -220,7 +225,7 @@ mod tests {
             shown,
             [
                 "orders proof 10s",
-                "  [##########..........] 2 of 4 tables (1 differ), 50,000 rows read back, 5,000/s, 1/2 checks",
+                "  [##########..........] 2 of 4 tables (1 differ), 50,000 rows, 5,000/s, 1/2 checks",
             ]
         );
     }

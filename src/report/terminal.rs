@@ -53,6 +53,11 @@ impl Terminal {
         Terminal { shared, painter: Mutex::new(painter) }
     }
 
+    /// Prints a line above the live ones, to stay there.
+    pub fn say(&self, line: &str) {
+        self.shared.lock().said.push(line.to_owned());
+    }
+
     /// Clears the screen; what happens from now on is not shown.
     pub fn finish(&self) {
         self.shared.lock().over = true;

@@ -105,13 +105,17 @@ fn figures(phase: Phase, progress: &Progress) -> String {
             encode::plural(progress.loaded_rows, "row"),
             entries(progress.finished_entries),
         ),
-        Phase::Proof => format!(
-            ": {} compared, {} differ, {} put, {} not passed",
-            encode::plural(progress.compared_tables as u64, "table"),
-            progress.different_tables,
-            encode::plural(progress.finished_checks as u64, "check"),
-            progress.failed_checks,
-        ),
+        Phase::Proof => {
+            let mut text = format!(": {} compared", encode::plural(progress.compared_tables as u64, "table"));
+            if progress.different_tables > 0 {
+                text.push_str(&format!(", {} differ", progress.different_tables));
+            }
+            text.push_str(&format!(", {} put", encode::plural(progress.finished_checks as u64, "check")));
+            if progress.failed_checks > 0 {
+                text.push_str(&format!(", {} not passed", progress.failed_checks));
+            }
+            text
+        }
         Phase::Select | Phase::Provision | Phase::Ready | Phase::Cleanup => String::new(),
     }
 }

@@ -8,11 +8,15 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Stopwatch;
+use crate::event::{EventKind, Events};
 use crate::restore::Error;
 use crate::restore::error::Failure;
-use crate::restore::load::{Feed, Load, Loaded};
+use crate::restore::load::{Feed, Load, Loaded, Way};
 use crate::restore::schedule::Schedule;
 use crate::restore::spans::{Kind, Spans};
+
+/// What the rows of large objects are called while they are put, for want of a table.
+const LARGE_OBJECTS: &str = "LARGE OBJECTS";
 
 /// Something for a connection to do.
 #[derive(Debug)]
@@ -34,6 +38,7 @@ pub struct Board {
     /// Cancelled when nobody wants the outcome any more: reading stops, too.
     pub abandoned: CancellationToken,
     watch: Stopwatch,
+    events: Events,
 }
 
 struct State {
@@ -61,7 +66,7 @@ pub struct Outcome {
 
 impl Board {
     /// A board with nothing open.
-    pub fn new(schedule: Schedule, loads_open_max: usize, watch: Stopwatch) -> Board {
+    pub fn new(schedule: Schedule, loads_open_max: usize, watch: Stopwatch, events: Events) -> Board {
         let abandoned = CancellationToken::new();
         Board {
             state: Mutex::new(State {
@@ -79,6 +84,7 @@ impl Board {
             cancel: abandoned.child_token(),
             abandoned,
             watch,
+            events,
         }
     }
 
@@ -88,6 +94,10 @@ impl Board {
             permit = self.openings.clone().acquire_owned() => permit.ok()?,
             () = self.cancel.cancelled() => return None,
         };
+        self.events.emit(match load.way {
+            Way::LargeObjects => EventKind::EntryStarted { kind: LARGE_OBJECTS.into(), name: "".into() },
+            _ => EventKind::TableStarted { table: load.name.clone() },
+        });
         let mut state = self.state();
         state.schedule.weigh(load.entry, compressed_bytes.unwrap_or(0));
         state.loads.push((load, permit));
@@ -109,6 +119,7 @@ impl Board {
     /// A connection has left a load, or its source is over: it may be complete now.
     pub fn settle(&self, load: &Arc<Load>) {
         if let Some(loaded) = load.take_outcome() {
+            self.tell_settled(load, &loaded);
             let mut state = self.state();
             state.loads.retain(|(open, _)| !Arc::ptr_eq(open, load));
             state.schedule.finish(load.entry);
@@ -116,6 +127,19 @@ impl Board {
             state.outcomes.push((load.clone(), loaded));
         }
         self.stir();
+    }
+
+    fn tell_settled(&self, load: &Load, loaded: &Loaded) {
+        match load.way {
+            Way::LargeObjects => {
+                self.events.emit(EventKind::EntryFinished { kind: LARGE_OBJECTS.into(), name: "".into() });
+            }
+            _ if loaded.failure.is_none() => {
+                let rows = loaded.seen.hash.rows();
+                self.events.emit(EventKind::TableFinished { table: load.name.clone(), rows });
+            }
+            _ => {}
+        }
     }
 
     /// Every block of the archive was read.

@@ -26,6 +26,7 @@ pub enum Message {
 /// The chunks of one stream, up to its end. An end without a word is an error: the archive was
 /// cut, or the restore is over.
 pub struct Chunks<'a> {
+    first: Option<Bytes>,
     receiver: &'a Receiver<Message>,
     over: bool,
 }
@@ -35,7 +36,12 @@ pub type Stream<'a> = PieceSource<Chunks<'a>>;
 
 /// The stream that comes next.
 pub fn stream(receiver: &Receiver<Message>) -> Stream<'_> {
-    PieceSource::new(Chunks { receiver, over: false })
+    PieceSource::new(Chunks { first: None, receiver, over: false })
+}
+
+/// The stream that goes on behind its first chunk.
+pub fn stream_behind(first: Bytes, receiver: &Receiver<Message>) -> Stream<'_> {
+    PieceSource::new(Chunks { first: Some(first), receiver, over: false })
 }
 
 impl Iterator for Chunks<'_> {
@@ -44,6 +50,9 @@ impl Iterator for Chunks<'_> {
     fn next(&mut self) -> Option<io::Result<Bytes>> {
         if self.over {
             return None;
+        }
+        if let Some(first) = self.first.take() {
+            return Some(Ok(first));
         }
         match self.receiver.recv() {
             Ok(Message::Chunk(chunk)) => Some(Ok(chunk)),

@@ -11,6 +11,7 @@
 
 mod before;
 mod board;
+mod checksum;
 mod chunks;
 mod connection;
 mod entry;
@@ -44,17 +45,17 @@ pub use zone::ZoneSamples;
 
 use crate::archive::{CopyTarget, Entry, Kind, Toc, TocParser, sniff};
 use crate::clock::Stopwatch;
-use crate::digest::Hasher;
 use crate::event::{EventKind, Events};
 use crate::restore::before::Before;
 use crate::restore::board::{Board, Outcome};
+use crate::restore::checksum::Summer;
 use crate::restore::connection::Workplace;
-use crate::restore::load::Loaded;
+use crate::restore::load::{Loaded, Way};
 use crate::restore::policy::{Disposition, Rows};
 use crate::restore::roles::Roles;
 use crate::restore::schedule::Schedule;
 use crate::restore::stream::Reader;
-use crate::store::Download;
+use crate::store::{ChecksumAlgorithm, Download};
 
 /// Everything that came of a restore.
 #[derive(Debug)]
@@ -104,7 +105,7 @@ pub struct Halted {
     /// Why.
     pub error: Error,
     /// The whole object, if it was read to its end all the same.
-    pub read: Option<Read>,
+    pub read: Option<Box<Read>>,
 }
 
 impl From<Error> for Halted {
@@ -113,14 +114,20 @@ impl From<Error> for Halted {
     }
 }
 
-/// Reads a stream up to the end of the table of contents.
+/// Reads a stream of `bytes` up to the end of the table of contents; `kept` is the checksum
+/// that the store keeps of it.
 ///
 /// # Errors
 /// The store would not give the bytes, or they are not an archive; then `read` tells whether
 /// all of them were there.
-pub async fn open(mut download: Download, bytes: u64, events: &Events) -> Result<Opened, Halted> {
+pub async fn open(
+    mut download: Download,
+    bytes: u64,
+    kept: Option<ChecksumAlgorithm>,
+    events: &Events,
+) -> Result<Opened, Halted> {
     let mut parser = TocParser::new();
-    let mut hasher = Hasher::default();
+    let mut hasher = Summer::new(kept);
     let mut first = true;
     loop {
         let Some(part) = download.next().await else {
@@ -149,7 +156,7 @@ fn not_an_archive(kind: Kind) -> crate::archive::Error {
 }
 
 /// Reads the rest for its digest alone: it tells whether a second reading finds the same bytes.
-async fn drain(error: Error, mut download: Download, mut hasher: Hasher) -> Halted {
+async fn drain(error: Error, mut download: Download, mut hasher: Summer) -> Halted {
     while let Some(part) = download.next().await {
         match part {
             Ok(part) => hasher.update(&part),
@@ -159,9 +166,8 @@ async fn drain(error: Error, mut download: Download, mut hasher: Hasher) -> Halt
     halted_at_the_end(error, hasher)
 }
 
-fn halted_at_the_end(error: Error, hasher: Hasher) -> Halted {
-    let (bytes, digest) = (hasher.bytes(), hasher.finish());
-    Halted { error, read: Some(Read { digest, bytes, trailing_bytes: 0 }) }
+fn halted_at_the_end(error: Error, hasher: Summer) -> Halted {
+    Halted { error, read: Some(Box::new(Read::of(hasher))) }
 }
 
 /// Restores an opened archive into `scratch` over `jobs` connections.
@@ -186,8 +192,10 @@ pub async fn restore(
     drop(session);
 
     let schedule = Schedule::new(&toc, &dispositions);
-    events.emit(EventKind::RestorePlanned { tables: decided.ways.len(), post_data: schedule.left() });
-    let board = Arc::new(Board::new(schedule, jobs + 2, watch));
+    let of_objects = decided.ways.values().filter(|way| matches!(way.way, Way::LargeObjects)).count();
+    let (tables, post_data) = (decided.ways.len() - of_objects, schedule.left() + of_objects);
+    events.emit(EventKind::RestorePlanned { tables, post_data });
+    let board = Arc::new(Board::new(schedule, jobs + 2, watch, events.clone()));
     for skipped in decided.skipped {
         board.finish_entry(skipped.entry, Some(skipped));
     }
@@ -238,7 +246,7 @@ fn finish(
     let outcome = board.outcome().and_then(|outcome| worked.map(|()| outcome));
     match (outcome, read) {
         (Ok(outcome), Ok(read)) => Ok((read, outcome)),
-        (Err(error), read) => Err(Halted { error, read: read.ok() }),
+        (Err(error), read) => Err(Halted { error, read: read.ok().map(Box::new) }),
         (Ok(_), Err(error)) => Err(error.into()),
     }
 }
@@ -328,15 +336,15 @@ fn account(toc: &Toc, dispositions: &[Disposition], before: Before, loads: Loads
     }
 }
 
-/// Reads an object once more for its digest alone.
+/// Reads an object once more, for its digest and the checksum that the store keeps alone.
 ///
 /// # Errors
 /// The store would not give all of its bytes.
-pub async fn read_again(mut download: Download) -> Result<Read, Error> {
-    let mut hasher = Hasher::default();
+pub async fn read_again(mut download: Download, kept: Option<ChecksumAlgorithm>) -> Result<Read, Error> {
+    let mut hasher = Summer::new(kept);
     while let Some(part) = download.next().await {
         let part: Bytes = part.map_err(|error| Error::store(&error))?;
         hasher.update(&part);
     }
-    Ok(Read { bytes: hasher.bytes(), digest: hasher.finish(), trailing_bytes: 0 })
+    Ok(Read::of(hasher))
 }

@@ -1,6 +1,6 @@
 //! The scratch database: made empty from the archive's own settings, in a cluster of its own.
 
-use crate::archive::{DatabaseSettings, LocaleProvider, Toc};
+use crate::archive::{DatabaseSetting, DatabaseSettings, LocaleProvider, Toc};
 use crate::postgres::{self, Cluster, Session, quote_identifier, quote_literal};
 use crate::restore::Error;
 use crate::verdict::Code;
@@ -81,7 +81,8 @@ impl Scratch {
     /// Settings that the database had of its own: without them its queries may mean other things.
     async fn apply_properties(&self, session: &Session, toc: &Toc) -> Result<(), Error> {
         let properties = toc.database_properties().map_err(|error| Error::archive(&error))?;
-        for setting in properties.settings.iter().filter(|setting| setting.role.is_none()) {
+        let ours = |setting: &&DatabaseSetting| setting.role.is_none() && !is_withheld(&setting.name);
+        for setting in properties.settings.iter().filter(ours) {
             let alter = format!("ALTER DATABASE {} {}", quote_identifier(DATABASE), setting.set_clause());
             // A parameter of an extension that is not loaded yet, or of another major, is no
             // reason not to restore; what matters of the settings is proven by the checks.
@@ -108,6 +109,26 @@ impl Scratch {
             "report this as a bug of firedrill",
         ))
     }
+}
+
+/// Settings of the original database that would get in the way of the restore or of its
+/// guards: who we are, what is loaded into our sessions, how long a statement may take.
+fn is_withheld(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let withheld = [
+        "role",
+        "session_authorization",
+        "session_preload_libraries",
+        "local_preload_libraries",
+        "default_transaction_read_only",
+        "default_tablespace",
+        "temp_tablespaces",
+        "client_encoding",
+    ];
+    withheld.contains(&name.as_str())
+        || name.ends_with("_timeout")
+        || name.starts_with("log_")
+        || name.starts_with("firedrill.")
 }
 
 async fn check_extensions(session: &Session, toc: &Toc) -> Result<(), Error> {
@@ -196,4 +217,26 @@ fn preamble(toc: &Toc, server_major: u32) -> String {
         sql.push_str("SET escape_string_warning = off;\n");
     }
     sql
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_would_disarm_the_drill_are_withheld() {
+        for name in [
+            "role",
+            "Role",
+            "statement_timeout",
+            "session_preload_libraries",
+            "firedrill.run_token",
+            "log_statement",
+        ] {
+            assert!(is_withheld(name), "{name}");
+        }
+        for name in ["search_path", "TimeZone", "DateStyle", "app.tenant", "lc_monetary", "work_mem"] {
+            assert!(!is_withheld(name), "{name}");
+        }
+    }
 }

@@ -13,11 +13,12 @@ use tokio::runtime::Handle;
 use crate::archive::{
     BlockWalker, Decoded, InsertColumn, InsertReader, Piece as Block, RowReader, Toc, decode,
 };
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
 use crate::event::{EventKind, Events};
 use crate::restore::Error;
 use crate::restore::board::Board;
-use crate::restore::chunks::{Message, Stream, stream};
+use crate::restore::checksum::Summer;
+use crate::restore::chunks::{Message, Stream, stream, stream_behind};
 use crate::restore::load::{Feed, Load, Piece, Planned, Way};
 use crate::restore::spans::Kind;
 use crate::store::Download;
@@ -36,10 +37,21 @@ pub type Ways = std::collections::HashMap<u32, Planned>;
 pub struct Read {
     /// SHA-256 of every stored byte.
     pub digest: Digest,
+    /// The checksum that the store keeps, computed over the same bytes.
+    pub checksum: Option<String>,
     /// How many they were.
     pub bytes: u64,
     /// Bytes after the last block that belong to nothing.
     pub trailing_bytes: u64,
+}
+
+impl Read {
+    /// What `hasher` has taken.
+    pub fn of(hasher: Summer) -> Read {
+        let bytes = hasher.bytes();
+        let (digest, checksum) = hasher.finish();
+        Read { digest, checksum, bytes, trailing_bytes: 0 }
+    }
 }
 
 /// An archive whose table of contents was read, and the rest of which is still to come.
@@ -53,7 +65,7 @@ pub struct Opened {
     /// What was read of the stream beyond the table of contents.
     pub rest: Bytes,
     /// Has taken everything read so far, `rest` included.
-    pub hasher: Hasher,
+    pub hasher: Summer,
 }
 
 /// The reading thread.
@@ -92,7 +104,10 @@ impl Reader {
                     self.board.halt(error);
                 }
             }
-            part = self.next_part(&mut download, &mut hasher)?;
+            part = self.next_part(&mut download, &mut hasher).inspect_err(|error| {
+                // Before the decoders are cut off, which would only say that they were.
+                self.board.halt(error.clone());
+            })?;
         }
         self.open = None;
         let trailing_bytes = match walker.map(BlockWalker::finish) {
@@ -104,10 +119,10 @@ impl Reader {
             None => 0,
         };
         self.board.stream_over();
-        Ok(Read { bytes: hasher.bytes(), digest: hasher.finish(), trailing_bytes })
+        Ok(Read { trailing_bytes, ..Read::of(hasher) })
     }
 
-    fn next_part(&self, download: &mut Download, hasher: &mut Hasher) -> Result<Option<Bytes>, Error> {
+    fn next_part(&self, download: &mut Download, hasher: &mut Summer) -> Result<Option<Bytes>, Error> {
         let began = self.board.elapsed();
         if self.board.halted().is_some_and(|error| error.reason().code.blame() == Blame::Environment) {
             return Err(Error::lost("the restore"));
@@ -151,12 +166,11 @@ impl Reader {
     /// Starts the decoder of a block. Blocks of entries that nobody wants are read over.
     fn open_block(&mut self, id: u32) -> Result<Option<SyncSender<Message>>, Error> {
         let Some(planned) = self.ways.remove(&id) else { return Ok(None) };
-        let (name, stored_bytes) = (planned.name.clone(), planned.stored_bytes);
+        let stored_bytes = planned.stored_bytes;
         let (load, feed) = Load::open(id, planned);
         if self.runtime.block_on(self.board.open(load, stored_bytes)).is_none() {
             return Ok(None);
         }
-        self.events.emit(EventKind::TableStarted { table: name });
         let (sender, receiver) = sync_channel(CHUNKS_WAITING_MAX);
         let decoder = Decoder {
             feed,
@@ -237,7 +251,14 @@ impl Decoder {
     }
 
     fn large_object(&self, oid: u32, receiver: &Receiver<Message>) -> Result<(), Error> {
-        let mut decoded = self.decoded(receiver)?;
+        // An empty object may have no stream at all, not even that of a codec.
+        let first = match receiver.recv() {
+            Ok(Message::Chunk(chunk)) => chunk,
+            Ok(Message::End) => return self.push(Piece::LargeObject { oid, offset: 0, bytes: Bytes::new() }),
+            _ => return Err(Error::lost("the reading of large objects")),
+        };
+        let compression = self.toc.header.compression;
+        let mut decoded = decode(compression, stream_behind(first, receiver)).map_err(unreadable)?;
         let mut offset = 0;
         loop {
             let mut bytes = Vec::with_capacity(PIECE_BYTES);

@@ -12,7 +12,7 @@ use crate::restore::shape::RowShape;
 use crate::restore::stream::Ways;
 
 /// Below this compressed size one connection takes a table alone, and spares the log.
-const ALONE_BYTES_MAX: u64 = 1024 * 1024;
+const ALONE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Type OIDs that are the same in every PostgreSQL: `timestamptz` and `bytea`.
 const TIMESTAMPTZ: &str = "1184";

@@ -56,6 +56,12 @@ impl ChecksumAlgorithm {
         }
     }
 
+    /// The algorithm of that name.
+    pub fn named(name: &str) -> Option<ChecksumAlgorithm> {
+        use ChecksumAlgorithm::{Crc32, Crc32c, Crc64Nvme, Md5, Sha256};
+        [Sha256, Crc64Nvme, Crc32c, Crc32, Md5].into_iter().find(|algorithm| algorithm.as_str() == name)
+    }
+
     /// How long its values are.
     pub fn value_bytes(self) -> usize {
         match self {

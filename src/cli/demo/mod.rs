@@ -2,6 +2,8 @@
 
 mod shop;
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use clap::Args;
@@ -13,6 +15,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::run::{Shown, drill_and_show};
 use crate::cli::runtime::under_signals;
 use crate::cli::{Places, output};
+use crate::digest::Hasher;
 use crate::drill::RunRequest;
 use crate::exit_code::ExitCode;
 use crate::journal::StateDirectory;
@@ -33,7 +36,7 @@ pub fn demo(_: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     let folder = folder.map_err(|error| {
         Refusal::new(ExitCode::Bug, format!("make a directory for the sample: {error}"), "")
     })?;
-    let (made, heard) = under_signals(|cancel| make(&state, folder.path(), cancel))?;
+    let (made, heard) = under_signals(output::say, |cancel| make(&state, folder.path(), cancel))?;
     if made?.is_none() {
         return Ok(heard.unwrap_or(ExitCode::Interrupted));
     }
@@ -42,7 +45,12 @@ pub fn demo(_: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
         .map_err(|error| Refusal::new(ExitCode::Bug, format!("write the plan of the sample: {error}"), ""))?;
     let plan = plan::load(&plan).map_err(|faults| Refusal::of_plan(&faults))?;
     output::say("drilling the backup");
-    drill_and_show(RunRequest { plan, state, trigger: Trigger::Demo }, Shown::Text { quiet: false })
+    let request = RunRequest { plan, state, trigger: Trigger::Demo };
+    let code = drill_and_show(request, Shown::Text { quiet: false })?;
+    if code == ExitCode::Passed {
+        output::say("the sample and its backup are removed; for your own, write a plan and 'firedrill run'");
+    }
+    Ok(code)
 }
 
 /// The backup of a sample database, in `folder`; nothing when it was cancelled.
@@ -52,12 +60,33 @@ async fn make(
     cancel: CancellationToken,
 ) -> Result<Option<()>, Refusal> {
     let name = Timestamp::now().strftime("shop-%Y%m%dT%H%M%SZ.dump").to_string();
-    let dump = folder.join(name);
+    let dump = folder.join(&name);
     let shop = Shop::prepare().await?;
     let journal = shop.announce(state)?;
     let made = cancel.run_until_cancelled(shop.back_up(&dump)).await;
     shop.gone(journal)?;
+    if matches!(made, Some(Ok(()))) {
+        vouch(&dump, &name).map_err(|error| {
+            Refusal::new(ExitCode::Bug, format!("write the digest of the sample's dump: {error}"), "")
+        })?;
+    }
     made.transpose()
+}
+
+/// Puts the digest of a dump beside it, as whoever makes backups should.
+fn vouch(dump: &Path, name: &str) -> io::Result<()> {
+    let mut file = File::open(dump)?;
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut buffer)?;
+        match buffer.get(..read) {
+            Some(bytes @ [_, ..]) => hasher.update(bytes),
+            _ => break,
+        }
+    }
+    let beside = dump.with_file_name(format!("{name}.sha256"));
+    std::fs::write(beside, format!("{}  {name}\n", hasher.finish()))
 }
 
 fn plan_text(folder: &Path) -> String {

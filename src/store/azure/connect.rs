@@ -124,11 +124,7 @@ impl Recipe {
             .ok_or_else(|| configuration("the connection string is not a list of NAME=VALUE;"))?;
         let part = |name: &str| parts.get(name).copied();
         if let Some(account) = part("accountname").filter(|account| *account != self.account) {
-            let text = format!(
-                "the connection string is for the account '{account}', the location for '{}'",
-                self.account
-            );
-            return Err(configuration(&text));
+            return Err(configuration(&self.for_another(account)));
         }
         let pass = match (part("accountkey"), part("sharedaccesssignature")) {
             (Some(key), _) => self.pass_of_key(key)?,
@@ -154,6 +150,22 @@ impl Recipe {
             .or_else(by_suffix);
         Ok(Entrance { endpoint, pass, needs_token: false })
     }
+
+    fn for_another(&self, account: &str) -> String {
+        match is_account_name(account) {
+            true => format!(
+                "the connection string is for the account '{account}', the location for '{}'",
+                self.account
+            ),
+            false => "the AccountName in the connection string is not the name of an account".to_owned(),
+        }
+    }
+}
+
+/// What may be an account's name, and no more of a connection string than that: where its parts
+/// were joined in another way than by `;`, the key stands in what is taken for the name.
+fn is_account_name(text: &str) -> bool {
+    text.len() <= 24 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 const NAME_ONE: &str = "name the variable that holds one: account_key_env, sas_env or connection_string_env in a \

@@ -1,0 +1,252 @@
+//! The restore of one archive by firedrill beside `pg_restore -j` of the same local file.
+//!
+//!     cargo bench --bench restore
+//!     FIREDRILL_BENCH_ROWS=6000000 FIREDRILL_BENCH_PAIRS=5 cargo bench --bench restore
+//!
+//! It makes the database of `fixtures/benchmark/orders.sql`, dumps it compressed and
+//! uncompressed, and restores each dump in turn by both, into fresh clusters with the same
+//! settings, interleaved. Medians and the ratio of each pair are printed; firedrill's own peak
+//! memory is measured in a process of its own. After each timed restore the rows of every
+//! table are counted and hashed by the server and compared with the source's.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use firedrill::clock::Stopwatch;
+use firedrill::drill::settings::server_settings;
+use firedrill::event::Events;
+use firedrill::plan::Settings;
+use firedrill::postgres::{
+    Cluster, ClusterOptions, InitdbOptions, Install, Isolation, choose_install, find_installs,
+    new_directory_name,
+};
+use firedrill::restore::{self, DATABASE, Scratch};
+use firedrill::store::{Download, Location, Options, Store, Tuning};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// The argument by which the program restores one archive and tells its own peak memory.
+const ONCE: &str = "--restore-once";
+
+fn main() -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == ONCE) {
+        let archive = arguments.get(at + 1).ok_or("no archive")?;
+        return runtime.block_on(once(Path::new(archive)));
+    }
+    runtime.block_on(bench())
+}
+
+async fn bench() -> Result<(), Failure> {
+    let rows = number("FIREDRILL_BENCH_ROWS", 600_000)?;
+    let pairs = number("FIREDRILL_BENCH_PAIRS", 5)? as usize;
+    let folder = tempfile::Builder::new().prefix("firedrill-bench-").tempdir_in(scratch_parent())?;
+    let install = choose_install(&find_installs(None), 13)?;
+    let source = Source::make(&install, folder.path(), rows).await?;
+    println!("PostgreSQL {}, {} rows in the largest table, {} cores", install.version.text, rows, cores());
+    for archive in &source.archives {
+        compare(&install, &source, archive, pairs).await?;
+    }
+    memory(&source.archives)
+}
+
+/// A dumped database, and what its rows hash to.
+struct Source {
+    archives: Vec<PathBuf>,
+    hash: String,
+}
+
+impl Source {
+    async fn make(install: &Install, folder: &Path, rows: u64) -> Result<Source, Failure> {
+        let cluster = start(install).await?;
+        client(install, "createdb", &cluster, &["bench"])?;
+        let sql = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/benchmark/orders.sql");
+        let rows = format!("n={rows}");
+        let file = sql.to_string_lossy();
+        client(install, "psql", &cluster, &["-q", "-X", "-d", "bench", "-v", &rows, "-f", &file])?;
+        let mut archives = Vec::new();
+        for (name, level) in [("gzip.dump", "-Z6"), ("none.dump", "-Z0")] {
+            let path = folder.join(name);
+            client(install, "pg_dump", &cluster, &["-Fc", level, "-f", &path.to_string_lossy(), "bench"])?;
+            archives.push(path);
+        }
+        let hash = hash(install, &cluster, "bench")?;
+        cluster.stop().await?;
+        Ok(Source { archives, hash })
+    }
+}
+
+async fn compare(install: &Install, source: &Source, archive: &Path, pairs: usize) -> Result<(), Failure> {
+    let bytes = std::fs::metadata(archive)?.len();
+    println!("\n{} ({} MiB)", archive.file_name().unwrap_or_default().to_string_lossy(), bytes >> 20);
+    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for pair in 0..pairs {
+        let firedrill = timed_firedrill(install, source, archive).await?;
+        let pg_restore = timed_pg_restore(install, source, archive).await?;
+        let ratio = pg_restore.as_secs_f64() / firedrill.as_secs_f64();
+        println!(
+            "  pair {}: firedrill {:6.2} s, pg_restore -j{} {:6.2} s, ratio {ratio:.2}",
+            pair + 1,
+            firedrill.as_secs_f64(),
+            cores(),
+            pg_restore.as_secs_f64()
+        );
+        ours.push(firedrill.as_secs_f64());
+        theirs.push(pg_restore.as_secs_f64());
+        ratios.push(ratio);
+    }
+    let (ours, theirs, ratio) = (median(ours), median(theirs), median(ratios));
+    println!("  median: firedrill {ours:.2} s, pg_restore {theirs:.2} s, {ratio:.2} times as fast");
+    Ok(())
+}
+
+async fn timed_firedrill(install: &Install, source: &Source, archive: &Path) -> Result<Duration, Failure> {
+    let mut scratch = Scratch::in_cluster(start(install).await?, install.version.major);
+    let began = Instant::now();
+    restore_into(&mut scratch, archive).await?;
+    let took = began.elapsed();
+    verify(install, scratch.cluster(), DATABASE, source)?;
+    scratch.remove().await?;
+    Ok(took)
+}
+
+async fn timed_pg_restore(install: &Install, source: &Source, archive: &Path) -> Result<Duration, Failure> {
+    let cluster = start(install).await?;
+    let began = Instant::now();
+    client(install, "createdb", &cluster, &["-T", "template0", "bench"])?;
+    let jobs = format!("-j{}", cores());
+    client(install, "pg_restore", &cluster, &["-O", &jobs, "-d", "bench", &archive.to_string_lossy()])?;
+    client(install, "psql", &cluster, &["-q", "-X", "-d", "bench", "-c", "CHECKPOINT"])?;
+    let took = began.elapsed();
+    verify(install, &cluster, "bench", source)?;
+    cluster.stop().await?;
+    Ok(took)
+}
+
+/// The whole restore, from the first read to everything on disk.
+async fn restore_into(scratch: &mut Scratch, archive: &Path) -> Result<(), Failure> {
+    let folder = archive.parent().ok_or("no folder")?;
+    let store = Store::open(&Location::Directory { path: folder.into() }, &Options::default()).await?;
+    let key = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let object =
+        store.list().await?.objects.into_iter().find(|object| object.key == key).ok_or("no archive")?;
+    let download = Download::new(&store, &object, 0..object.bytes, Tuning::default());
+    let events = Events::silent();
+    let opened = restore::open(download, object.bytes, None, &events).await.map_err(|halted| halted.error)?;
+    scratch.make_database(&opened.toc).await?;
+    let watch = Stopwatch::start();
+    let restored =
+        restore::restore(opened, scratch, cores(), watch, &events).await.map_err(|halted| halted.error)?;
+    if !restored.failures.is_empty() {
+        return Err(format!("{:?}", restored.failures).into());
+    }
+    scratch.connect().await?.run("CHECKPOINT").await?;
+    Ok(())
+}
+
+/// Peak memory of firedrill itself, in processes that do nothing else.
+fn memory(archives: &[PathBuf]) -> Result<(), Failure> {
+    let tuning = Tuning::default();
+    let bound = (64 << 20) + tuning.connections as u64 * tuning.part_bytes;
+    println!(
+        "\npeak memory, of at most {} MiB (64 MiB + {} connections x {} MiB)",
+        bound >> 20,
+        tuning.connections,
+        tuning.part_bytes >> 20
+    );
+    for archive in archives {
+        let output = Command::new(std::env::current_exe()?).arg(ONCE).arg(archive).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let peak: u64 =
+            text.trim().parse().map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        let size = std::fs::metadata(archive)?.len() >> 20;
+        println!("  {size} MiB archive: {} MiB", peak >> 20);
+        if peak > bound {
+            return Err("above the bound".into());
+        }
+    }
+    Ok(())
+}
+
+async fn once(archive: &Path) -> Result<(), Failure> {
+    let install = choose_install(&find_installs(None), 13)?;
+    let mut scratch = Scratch::in_cluster(start(&install).await?, install.version.major);
+    restore_into(&mut scratch, archive).await?;
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+    let kib: u64 = peak.trim().trim_end_matches(" kB").trim().parse()?;
+    println!("{}", kib * 1024);
+    scratch.remove().await?;
+    Ok(())
+}
+
+async fn start(install: &Install) -> Result<Cluster, Failure> {
+    let memory: u64 = 24 << 30;
+    let options = ClusterOptions {
+        parent: Some(scratch_parent()),
+        directory_name: new_directory_name(),
+        settings: server_settings(Settings::Fast, Some(memory), cores()),
+        isolation: Isolation::Off,
+        initdb: InitdbOptions::default(),
+        start_deadline: Duration::from_secs(120),
+    };
+    Ok(Cluster::start(install, options).await?)
+}
+
+fn scratch_parent() -> PathBuf {
+    std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
+}
+
+/// Runs a client program of the install against the cluster.
+fn client(
+    install: &Install,
+    program: &str,
+    cluster: &Cluster,
+    arguments: &[&str],
+) -> Result<String, Failure> {
+    let output = Command::new(install.bin.join(program))
+        .env("PGHOST", cluster.socket_directory())
+        .env("PGUSER", cluster.user())
+        .env("PGOPTIONS", "-c client_min_messages=warning")
+        .args(arguments)
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// A hash of all rows of all tables, made by the server alone.
+fn hash(install: &Install, cluster: &Cluster, database: &str) -> Result<String, Failure> {
+    let tables = ["customer", "product", "orders", "line", "event"];
+    let each = tables.map(|table| {
+        format!(
+            "SELECT '{table}', count(*), sum(('x' || left(md5(t::text), 15))::bit(60)::bigint) FROM {table} t"
+        )
+    });
+    client(
+        install,
+        "psql",
+        cluster,
+        &["-q", "-X", "-A", "-t", "-d", database, "-c", &each.join(" UNION ALL ")],
+    )
+}
+
+fn verify(install: &Install, cluster: &Cluster, database: &str, source: &Source) -> Result<(), Failure> {
+    if hash(install, cluster, database)? == source.hash { Ok(()) } else { Err("the rows differ".into()) }
+}
+
+fn number(variable: &str, default: u64) -> Result<u64, Failure> {
+    std::env::var(variable).map_or(Ok(default), |text| Ok(text.parse()?))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
