@@ -24,6 +24,7 @@ const COMMANDS: &[&[&str]] = &[
     &["evidence", "show"],
     &["evidence", "list"],
     &["evidence", "review"],
+    &["evidence", "bundle"],
     &["keygen"],
     &["schema"],
     &["completions"],

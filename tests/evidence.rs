@@ -101,6 +101,31 @@ fn an_independent_validator_takes_what_is_written_and_nothing_else() {
 }
 
 #[test]
+fn each_field_that_answers_a_control_is_one_of_the_published_shapes() {
+    let (record, review) = (schema(), review_schema());
+    let resolve = |root: &Value, mut at: Value| {
+        while let Some(name) = at.get("$ref").and_then(Value::as_str) {
+            at = root.pointer(name.trim_start_matches('#')).unwrap().clone();
+        }
+        at
+    };
+    for control in CONTROLS {
+        assert!(!control.asks.is_empty() && !control.fields.is_empty(), "{}", control.id);
+        for field in control.fields {
+            let (root, path) = match field.strip_prefix("review.") {
+                Some(path) => (&review, path),
+                None => (&record, *field),
+            };
+            let mut at = resolve(root, root["properties"]["predicate"].clone());
+            for step in path.split('.') {
+                at = resolve(root, at["properties"][step].clone());
+                assert!(at.is_object(), "{}: {field}", control.id);
+            }
+        }
+    }
+}
+
+#[test]
 fn only_the_exact_bytes_of_a_statement_read_back() {
     let golden = String::from_utf8(golden()).unwrap();
     Statement::read(golden.as_bytes()).unwrap();

@@ -175,7 +175,7 @@ fn wrong_usage_of_the_verifier_ends_with_64() {
         (&["verify", "log"], "no key to check signatures with"),
         (&["verify", "--key", "nowhere.pub", "log"], "read the key file 'nowhere.pub'"),
         (&["verify", "--key", "evidence.key", "log"], "Ed25519 public key"),
-        (&["verify", "--key", PUBLIC_FILE, "nowhere"], "'nowhere' is not a folder"),
+        (&["verify", "--key", PUBLIC_FILE, "nowhere"], "'nowhere' is neither a folder nor a bundle"),
         (&["verify", "--key", PUBLIC_FILE, "--expect-head", &head, "log"], "head of one service"),
         (&["verify", "--key", PUBLIC_FILE, "--expect-head", "9bc6", "log"], "64 lower-case"),
         (&["verify", "--key", PUBLIC_FILE, "--expect-every", "26", "log"], "has no unit"),

@@ -82,9 +82,7 @@ impl Log {
     /// The name must be 1 to 63 of letters, digits, `-`, `_` and `.`, and not begin with a
     /// `.`: it becomes the name of a directory.
     pub fn open(root: &Path, service: &str) -> Result<Log, Error> {
-        let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let fits = (1..=NAME_BYTES_MAX).contains(&service.len());
-        if !fits || service.starts_with('.') || !service.chars().all(safe) {
+        if !is_safe_name(service) {
             let shown: String = service.chars().take(NAME_BYTES_MAX).collect();
             return Err(Error::new(
                 Kind::UnsafeName,
@@ -154,6 +152,12 @@ impl Log {
     }
 }
 
+/// Whether a name can be that of a log's directory.
+pub(in crate::evidence) fn is_safe_name(name: &str) -> bool {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.starts_with('.') && name.chars().all(safe)
+}
+
 /// The files of the log in `directory`, in the order of the places that their names claim.
 /// Files with other names are no part of it. At most a million files are looked at.
 pub fn entries(directory: &Path) -> Result<Vec<Entry>, Error> {
@@ -203,7 +207,7 @@ impl Entry {
     }
 }
 
-fn entry_of(path: PathBuf) -> Option<Entry> {
+pub(in crate::evidence) fn entry_of(path: PathBuf) -> Option<Entry> {
     let name = path.file_name()?.to_str()?;
     let (stem, signed) = match name.strip_suffix(".dsse.json") {
         Some(stem) => (stem, true),

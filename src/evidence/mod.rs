@@ -4,6 +4,7 @@
 //! an in-toto statement, bare or in a signed DSSE envelope; what is signed is the exact bytes
 //! of the statement, and they are written so that there is only one way to write them.
 
+mod bundle;
 mod canonical;
 mod checked;
 mod envelope;
@@ -19,8 +20,10 @@ mod reviewed;
 mod schema;
 mod sink;
 mod statement;
+mod tar;
 mod verify;
 
+pub use bundle::{Paper, gather, unpack, write_bundle};
 pub use checked::Checked;
 pub use envelope::{Envelope, PAYLOAD_TYPE, Signature};
 pub use error::{Error, Kind};

@@ -29,15 +29,20 @@ pub struct KeptLog {
 }
 
 impl Kept {
+    /// The folder.
+    pub fn root(&self, places: &Places) -> Result<PathBuf, Refusal> {
+        match &self.directory {
+            Some(directory) => Ok(directory.clone()),
+            None => places.evidence(),
+        }
+    }
+
     /// The evidence of `service`, else of every service.
     ///
     /// # Errors
     /// There is none, or it can't be read.
     pub fn logs(&self, service: Option<&str>, places: &Places) -> Result<Vec<KeptLog>, Refusal> {
-        let root = match &self.directory {
-            Some(directory) => directory.clone(),
-            None => places.evidence()?,
-        };
+        let root = self.root(places)?;
         let shown = encode::name(&root.to_string_lossy(), 400);
         let nothing = |what: String| {
             Refusal::new(ExitCode::Usage, what, "name the folder with --directory DIR, or drill first")

@@ -1,10 +1,12 @@
 //! `firedrill evidence`: looks at what drills left, checks it, reviews it, hands it over.
 
+mod bundle;
 mod kept;
 mod list;
 mod moment;
 mod review;
 mod show;
+mod source;
 mod verify;
 
 use clap::{Args, Subcommand};
@@ -14,7 +16,7 @@ use crate::cli::refusal::Refusal;
 use crate::evidence::{Error, Kind, with_causes};
 use crate::exit_code::ExitCode;
 
-/// Check, show, list and review the evidence of drills; nothing is fetched or changed
+/// Check, show, list, review and bundle the evidence of drills
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -27,15 +29,17 @@ enum Command {
     Show(show::Arguments),
     List(list::Arguments),
     Review(review::Arguments),
+    Bundle(bundle::Arguments),
 }
 
 /// Does what was asked.
 pub fn evidence(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     match &arguments.command {
-        Command::Verify(arguments) => verify::verify(arguments),
+        Command::Verify(arguments) => verify::verify(arguments, places),
         Command::Show(arguments) => show::show(arguments, places),
         Command::List(arguments) => list::list(arguments, places),
         Command::Review(arguments) => review::review(arguments, places),
+        Command::Bundle(arguments) => bundle::bundle(arguments, places),
     }
 }
 

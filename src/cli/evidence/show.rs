@@ -7,8 +7,9 @@ use crate::cli::evidence::refused;
 use crate::cli::refusal::Refusal;
 use crate::cli::{Places, output};
 use crate::exit_code::ExitCode;
-use crate::report::layout;
+use crate::record::control;
 use crate::report::summary::{Reported, Style, summary};
+use crate::report::{encode, layout};
 
 /// Show one record
 #[derive(Debug, Args)]
@@ -48,5 +49,11 @@ pub fn show(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal>
     let drill = Reported { record: &stored.record, evidence: Some(&entry.path) };
     let mut text = summary(&[drill], Style { paint, columns, quiet: false });
     text.push_str(&layout::labelled("place", &format!("{}, {}", entry.sequence, stored.sha256), columns));
+    for named in &stored.record.controls {
+        let fields = control(named).map(|control| control.fields.join(", "));
+        let fields = fields.unwrap_or_else(|| "no field is known to answer it".to_owned());
+        let line = format!("{}: {fields}", encode::name(named, 100));
+        text.push_str(&layout::labelled("control", &line, columns));
+    }
     Ok(output::answer(&text))
 }

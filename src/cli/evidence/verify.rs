@@ -1,24 +1,25 @@
 //! `firedrill evidence verify`: the auditor's check.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
 
+use crate::cli::evidence::source::Source;
 use crate::cli::evidence::{moment, refused};
-use crate::cli::output;
 use crate::cli::refusal::Refusal;
-use crate::evidence::{self, Options, PublicKey, Report};
+use crate::cli::{Places, output};
+use crate::evidence::{self, Options, PublicKey};
 use crate::exit_code::ExitCode;
 use crate::plan::duration;
 use crate::record::Sha256;
-use crate::report::{encode, layout, verified};
+use crate::report::{layout, verified};
 
 /// Check evidence: signatures, chain, cadence, and each verdict judged again
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It is offline, and takes keys from nowhere but --key: what a record says of its key is not
+It is offline, unless a bucket is named, and takes keys from nowhere but --key: what a record says of its key is not
 believed. Without --expect-head nobody can see whether records were taken off the end: each run
 prints the digest of the last, for a mail or a chat to keep where nobody can rewrite it.
 
@@ -34,7 +35,8 @@ Examples:
   firedrill evidence verify --key evidence.pub /var/lib/firedrill/evidence/orders
   firedrill evidence verify --key old.pub --key new.pub --expect-every 26h \\
       --since 2026-01-01 --until 2026-06-30 evidence/
-  firedrill evidence verify --key evidence.pub --json evidence/ | jq .trust")]
+  firedrill evidence verify --key evidence.pub --json first-half.tar.gz | jq .trust
+  firedrill evidence verify --key evidence.pub s3://acme-evidence/firedrill/")]
 pub struct Arguments {
     /// A public key that may have signed records
     #[arg(long = "key", value_name = "FILE")]
@@ -61,13 +63,17 @@ pub struct Arguments {
     /// Print the result as one JSON document
     #[arg(long)]
     json: bool,
-    /// The folder of one service's evidence, or of all services'
+    /// The plan's [store.NAME] table by which a bucket is reached
+    #[arg(long, value_name = "NAME")]
+    store: Option<String>,
+    /// The folder of one service's evidence or of all services', a bundle, or the s3:// or az://
+    /// location of copies
     #[arg(value_name = "PATH")]
-    path: PathBuf,
+    path: String,
 }
 
 /// Checks what was named.
-pub fn verify(arguments: &Arguments) -> Result<ExitCode, Refusal> {
+pub fn verify(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     if arguments.keys.is_empty() && !arguments.allow_unsigned {
         let remedy = "name the public key that signed, with --key FILE, or say --allow-unsigned";
         return Err(Refusal::new(ExitCode::Usage, "there is no key to check signatures with", remedy));
@@ -81,7 +87,8 @@ pub fn verify(arguments: &Arguments) -> Result<ExitCode, Refusal> {
         reviewers: public_keys(&arguments.reviewers)?,
     };
     let keys = public_keys(&arguments.keys)?;
-    let report = checked(&arguments.path, &keys, &options)?;
+    let source = Source::open(&arguments.path, arguments.store.as_deref(), places)?;
+    let report = evidence::verify(source.folder(), &keys, &options).map_err(|error| refused(&error))?;
     if options.expect_head.is_some() && report.logs.len() > 1 {
         let remedy = "name the folder of that one service";
         return Err(Refusal::new(ExitCode::Usage, "--expect-head is the head of one service", remedy));
@@ -93,14 +100,6 @@ pub fn verify(arguments: &Arguments) -> Result<ExitCode, Refusal> {
     };
     let written = output::answer(&text);
     Ok(if report.is_sound() { written } else { ExitCode::Failed })
-}
-
-fn checked(path: &Path, keys: &[PublicKey], options: &Options) -> Result<Report, Refusal> {
-    if !path.is_dir() {
-        let what = format!("'{}' is not a folder", encode::name(&path.to_string_lossy(), 400));
-        return Err(Refusal::new(ExitCode::Usage, what, "name the folder of the evidence"));
-    }
-    evidence::verify(path, keys, options).map_err(|error| refused(&error))
 }
 
 /// The keys in these files.
