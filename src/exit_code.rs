@@ -20,7 +20,7 @@ pub enum ExitCode {
     Degraded = 3,
     /// Wrong usage of the command line.
     Usage = 64,
-    /// A bug of firedrill.
+    /// A bug of firedrill, or evidence of somebody else in the place of ours.
     Bug = 70,
     /// Another run holds the lock of the state directory.
     Locked = 75,
@@ -60,7 +60,7 @@ impl ExitCode {
             ExitCode::Inconclusive => "none failed, at least one was inconclusive",
             ExitCode::Degraded => "all passed, but evidence was not stored or scratch was left behind",
             ExitCode::Usage => "wrong usage of the command line",
-            ExitCode::Bug => "a bug of firedrill",
+            ExitCode::Bug => "a bug of firedrill, or evidence of somebody else where ours should be",
             ExitCode::Locked => "another run holds the lock",
             ExitCode::PlanWrong => "the plan is wrong, or there is none",
             ExitCode::Interrupted => "interrupted (SIGINT), cleaned up",

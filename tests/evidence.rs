@@ -3,10 +3,9 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails here fails the test")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -19,81 +18,10 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/evidence");
+#[path = "support/signed.rs"]
+mod signed;
 
-fn golden() -> Vec<u8> {
-    fs::read(Path::new(FIXTURES).join("v1.0/passing.json")).unwrap()
-}
-
-fn passing() -> Record {
-    Statement::read(&golden()).unwrap().predicate
-}
-
-/// The passing record as of another night, by this firedrill, under a name of its own.
-fn night(number: i64) -> Record {
-    let mut record = passing();
-    record.run.run_id = RunId::fresh();
-    record.run.tool.version = env!("CARGO_PKG_VERSION").to_owned();
-    let later = |moment: Moment| Moment::from(moment.at() + SignedDuration::from_hours(24 * number));
-    record.run.started_at = later(record.run.started_at);
-    record.run.finished_at = record.run.finished_at.map(later);
-    let selection = record.selection.as_mut().unwrap();
-    selection.listing.listed_at = later(selection.listing.listed_at);
-    let point = selection.consistency_point.as_mut().unwrap();
-    point.time = later(point.time);
-    let freshness = selection.freshness.as_mut().unwrap();
-    freshness.newest_moment = later(freshness.newest_moment);
-    let selected = selection.selected.as_mut().unwrap();
-    selected.last_modified = selected.last_modified.map(later);
-    let age = record.measurements.recovery_point.as_mut().unwrap();
-    age.reference_time = later(age.reference_time);
-    record
-}
-
-struct Archive {
-    root: TempDir,
-    key: SigningKey,
-    files: Vec<PathBuf>,
-    head: Head,
-}
-
-impl Archive {
-    fn log(&self) -> PathBuf {
-        self.root.path().join("log/orders")
-    }
-
-    fn verified(&self, options: &Options) -> Report {
-        verify(&self.log(), &[self.key.public().clone()], options).unwrap()
-    }
-
-    /// What is found wrong, each kind once.
-    fn faults(&self, options: &Options) -> BTreeSet<FaultKind> {
-        let report = self.verified(options);
-        report.logs.iter().flat_map(LogReport::faults).map(|fault| fault.kind).collect()
-    }
-
-    fn pinned(&self) -> Options {
-        Options { expect_head: Some(self.head.sha256), ..Options::default() }
-    }
-}
-
-/// A signed log of so many nights, which verifies.
-fn archive(nights: i64) -> Archive {
-    let root = TempDir::new().unwrap();
-    let (private, public) = keygen(root.path()).unwrap();
-    let key = SigningKey::read(&private).unwrap();
-    assert_eq!(key.public(), &public);
-    let log = Log::open(&root.path().join("log"), "orders").unwrap();
-    let written: Vec<Written> =
-        (0..nights).map(|number| log.append(&mut night(number), Some(&key)).unwrap()).collect();
-    let head = written.last().unwrap().head;
-    let files = written.into_iter().map(|written| written.path).collect();
-    let archive = Archive { root, key, files, head };
-    let report = archive.verified(&archive.pinned());
-    assert!(report.is_sound(), "the log is sound before it is damaged: {report:#?}");
-    assert_eq!(report.trust(), Trust::Anchored);
-    archive
-}
+use signed::{Archive, FIXTURES, archive, golden, night, passing};
 
 #[test]
 fn each_version_ever_written_has_a_golden_file_and_still_reads() {
@@ -169,6 +97,31 @@ fn an_independent_validator_takes_what_is_written_and_nothing_else() {
         assert!(!validator.is_valid(&changed), "the schema takes {name}");
         let bytes = serde_json::to_vec(&changed).unwrap();
         assert!(Statement::read(&bytes).is_err(), "the reader takes {name}");
+    }
+}
+
+#[test]
+fn each_field_that_answers_a_control_is_one_of_the_published_shapes() {
+    let (record, review) = (schema(), review_schema());
+    let resolve = |root: &Value, mut at: Value| {
+        while let Some(name) = at.get("$ref").and_then(Value::as_str) {
+            at = root.pointer(name.trim_start_matches('#')).unwrap().clone();
+        }
+        at
+    };
+    for control in CONTROLS {
+        assert!(!control.asks.is_empty() && !control.fields.is_empty(), "{}", control.id);
+        for field in control.fields {
+            let (root, path) = match field.strip_prefix("review.") {
+                Some(path) => (&review, path),
+                None => (&record, *field),
+            };
+            let mut at = resolve(root, root["properties"]["predicate"].clone());
+            for step in path.split('.') {
+                at = resolve(root, at["properties"][step].clone());
+                assert!(at.is_object(), "{}: {field}", control.id);
+            }
+        }
     }
 }
 
@@ -480,6 +433,38 @@ const TAMPERINGS: &[Tampering] = &[
         finds: FaultKind::Unreadable,
     },
     Tampering {
+        name: "a reviewed record is written anew by the key's holder",
+        tamper: |archive| {
+            archive.review(&archive.files[4]);
+            rewrite(&archive.files[4], |bytes| {
+                let payload = Envelope::read(&bytes).unwrap().payload().unwrap();
+                let mut record = Statement::read(&payload).unwrap().predicate;
+                record.run.actor = Some("somebody else".to_owned());
+                pronounce(&mut record);
+                Envelope::seal(&Statement::of(record).payload().unwrap(), &archive.key).bytes().unwrap()
+            });
+        },
+        finds: FaultKind::ReviewAstray,
+    },
+    Tampering {
+        name: "a review is laid beside another record",
+        tamper: |archive| {
+            let review = archive.review(&archive.files[1]);
+            let other = archive.files[2].to_str().unwrap().replace(".dsse.json", ".review.dsse.json");
+            fs::rename(review, other).unwrap();
+        },
+        finds: FaultKind::ReviewAstray,
+    },
+    Tampering {
+        name: "the first of two reviews is dropped",
+        tamper: |archive| {
+            let first = archive.review(&archive.files[1]);
+            archive.review(&archive.files[1]);
+            fs::remove_file(first).unwrap();
+        },
+        finds: FaultKind::ChainBroken,
+    },
+    Tampering {
         name: "a record of another service's log is put in",
         tamper: |archive| {
             let mut record = night(4);
@@ -502,6 +487,9 @@ fn each_tampering_with_a_log_is_found() {
         let faults = archive.faults(&archive.pinned());
         assert!(faults.contains(finds), "{name}: {faults:?}");
         assert!(archive.verified(&archive.pinned()).trust() < Trust::Chain, "{name}");
+        let (code, told) = archive.verified_by_command(&["--expect-head", &archive.head.sha256.to_string()]);
+        assert_eq!(code, Some(1), "{name}: {told}");
+        assert!(told.contains(finds.as_str()) && told.contains("not sound"), "{name}: {told}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use firedrill::plan::{self, Fault, Pattern, Plan, Question, Select, Settings};
+use firedrill::plan::{self, Fault, KeySource, Pattern, Plan, Question, Select, Settings, Signing};
 use firedrill::postgres::Isolation;
 use firedrill::store::Location;
 
@@ -72,6 +72,7 @@ fn every_good_plan_is_read_and_shown_and_read_again_alike() {
         let again = plan::load(&again).unwrap_or_else(|faults| panic!("{text}\n{}", shown(&faults)));
         assert_eq!(again.services, read.services, "{text}");
         assert_eq!(again.stores, read.stores, "{text}");
+        assert_eq!(again.evidence, read.evidence, "{text}");
         assert_eq!(plan::to_toml(&again), text);
     }
 }
@@ -93,6 +94,30 @@ fn the_model_plan_means_what_the_manual_says() {
     assert!(!orders.content_only && !orders.backup.accept_unanchored);
     let bytes = fs::read("fixtures/plans/good/model.toml").unwrap();
     assert_eq!(plan.digest, firedrill::digest::Digest::of(&bytes));
+}
+
+#[test]
+fn evidence_is_signed_by_a_key_or_the_plan_says_that_it_is_not() {
+    let with = |evidence: &str| {
+        let service = "[service.a]\nchecks = \"content only\"\nbackup = { location = \"file:///srv/a\" }\n";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.toml");
+        fs::write(&path, format!("{evidence}\n{service}")).unwrap();
+        plan::load(&path).map(|plan| (plan.evidence, folder.path().to_owned())).map_err(|f| shown(&f))
+    };
+    let (unsaid, _) = with("").unwrap();
+    assert_eq!((unsaid.signing, unsaid.directory, unsaid.remote), (Signing::Unsaid, None, None));
+    assert_eq!(with("evidence.sign = false").unwrap().0.signing, Signing::Declined);
+    let (file, folder) = with("evidence.key = \"keys/evidence.key\"").unwrap();
+    assert_eq!(file.signing, Signing::By(KeySource::File(folder.join("keys/evidence.key"))));
+    let (variable, _) = with("evidence = { key_env = \"EVIDENCE_KEY\", sign = true }").unwrap();
+    assert_eq!(variable.signing, Signing::By(KeySource::Variable("EVIDENCE_KEY".into())));
+    let (credential, _) = with("evidence.key_credential = \"evidence.key\"").unwrap();
+    assert_eq!(credential.signing, Signing::By(KeySource::Credential("evidence.key".into())));
+    for keyless in ["[evidence]", "evidence.sign = true", "evidence.directory = \"kept\""] {
+        let said = with(keyless).unwrap_err();
+        assert!(said.contains("nothing signs the evidence; make a key with 'firedrill keygen'"), "{said}");
+    }
 }
 
 #[test]

@@ -4,8 +4,10 @@ mod backups;
 mod bug;
 mod completions;
 mod demo;
+mod evidence;
 mod face;
 mod history;
+mod keygen;
 mod man;
 pub mod memory;
 mod output;
@@ -48,6 +50,8 @@ enum Command {
     Sweep(sweep::Arguments),
     Report(report::Arguments),
     Demo(demo::Arguments),
+    Evidence(evidence::Arguments),
+    Keygen(keygen::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -73,6 +77,8 @@ fn dispatch(Arguments { places, command }: Arguments) -> ExitCode {
         Command::Sweep(arguments) => sweep::sweep(&arguments, &places),
         Command::Report(arguments) => report::report(&arguments, &places),
         Command::Demo(arguments) => demo::demo(&arguments, &places),
+        Command::Evidence(arguments) => evidence::evidence(&arguments, &places),
+        Command::Keygen(arguments) => keygen::keygen(&arguments),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments, Arguments::command()),
         Command::Man(arguments) => man::man(&arguments, Arguments::command()),

@@ -42,15 +42,19 @@ impl Places {
         }
     }
 
-    /// Where the evidence lies, whether or not there is any. Nothing is made, and whoever may
-    /// read it may do so.
-    pub fn evidence(&self) -> Result<PathBuf, Refusal> {
-        self.state_path().map(|path| path.join("evidence"))
-    }
-
     /// The state directory, made if it is missing.
     pub fn state(&self) -> Result<StateDirectory, Refusal> {
         StateDirectory::open(&self.state_path()?).map_err(|error| Refusal::of_state(&error))
+    }
+
+    /// Where evidence lies: where the plan says, if there is one, else in the state directory.
+    /// Nothing is made.
+    pub fn evidence(&self) -> Result<PathBuf, Refusal> {
+        let named = self.plan_if_any()?.and_then(|plan| plan.evidence.directory);
+        match named {
+            Some(directory) => Ok(directory),
+            None => Ok(self.state_path()?.join("evidence")),
+        }
     }
 
     fn state_path(&self) -> Result<PathBuf, Refusal> {

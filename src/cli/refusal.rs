@@ -3,7 +3,8 @@
 use std::fmt::Display;
 
 use crate::cli::output;
-use crate::evidence;
+use crate::drill;
+use crate::evidence::{self, with_causes};
 use crate::exit_code::ExitCode;
 use crate::journal;
 use crate::plan::Fault;
@@ -56,6 +57,16 @@ impl Refusal {
     pub fn of_evidence(error: &evidence::Error) -> Refusal {
         let reason = error.reason();
         Refusal::new(ExitCode::Inconclusive, &reason.detail, &reason.remedy)
+    }
+
+    /// Why a run did not begin, or could not go on.
+    pub fn of_run(error: &drill::Error) -> Refusal {
+        match error {
+            drill::Error::State(error) => Refusal::of_state(error),
+            drill::Error::Evidence(error) => {
+                Refusal::new(ExitCode::PlanWrong, with_causes(error), error.reason().remedy)
+            }
+        }
     }
 
     /// Tells it on stderr.

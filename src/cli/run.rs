@@ -12,7 +12,7 @@ use crate::cli::runtime::under_signals;
 use crate::cli::{Places, output};
 use crate::drill::{self, RunOutcome, RunRequest};
 use crate::exit_code::ExitCode;
-use crate::plan::{Plan, Select};
+use crate::plan::{Plan, Select, Signing};
 use crate::record::Trigger;
 use crate::report::summary::{Reported, Style, summary};
 use crate::report::{encode, json, layout};
@@ -49,6 +49,11 @@ pub struct Arguments {
     #[arg(long, short, conflicts_with = "json")]
     quiet: bool,
 }
+
+/// What is said when nobody has thought of signing yet. The records say it every night.
+const UNSIGNED: &str = "\
+note: the evidence is not signed; 'firedrill keygen' makes a key, and the plan names it in an
+[evidence] table, or says sign = false there";
 
 /// What a drill pretends has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -152,18 +157,24 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
         Shown::Text { quiet: false } | Shown::Document => Face::progress(),
         Shown::Events => Face::events(),
     };
+    if request.plan.evidence.signing == Signing::Unsaid && shown != (Shown::Text { quiet: true }) {
+        output::say(UNSIGNED);
+    }
     let planned: Vec<_> = request.plan.services.iter().map(|service| service.name.clone()).collect();
     let state = request.state.path().to_owned();
     let screen = face.clone();
     let tell = move |line: &str| screen.say(line);
     let (outcome, heard) = under_signals(tell, |cancel| drill::run(request, face.observer(), cancel))?;
     face.finish();
-    let mut outcome = outcome.map_err(|error| Refusal::of_state(&error))?;
+    let mut outcome = outcome.map_err(|error| Refusal::of_run(&error))?;
     outcome.degraded.extend(kept::keep(&state, &outcome).err());
     let skipped = skipped(&planned, &outcome);
     let code = ended(&outcome, skipped.len(), heard);
     for service in skipped {
         output::say(&format!("warning: '{service}' was not drilled"));
+    }
+    for what in &outcome.conflicts {
+        output::say(&format!("error: {}", encode::sentence(what)));
     }
     for what in &outcome.degraded {
         output::say(&format!("warning: {}", encode::sentence(what)));
@@ -202,7 +213,8 @@ fn ended(outcome: &RunOutcome, skipped: usize, heard: Option<ExitCode>) -> ExitC
         })
     };
     let blemished = outcome.drills.iter().any(|drill| drill.evidence.is_none() || left(drill));
-    ExitCode::of_run(&verdicts, has(Code::Internal), blemished || !outcome.degraded.is_empty())
+    let bug = has(Code::Internal) || !outcome.conflicts.is_empty();
+    ExitCode::of_run(&verdicts, bug, blemished || !outcome.degraded.is_empty())
 }
 
 fn result(outcome: &RunOutcome, code: ExitCode, shown: Shown) -> String {
@@ -216,7 +228,8 @@ fn result(outcome: &RunOutcome, code: ExitCode, shown: Shown) -> String {
         Shown::Text { quiet } => {
             let columns = layout::readable(layout::stdout_columns());
             let paint = output::with_surroundings(output::stdout_is_terminal(), |around| around.paint());
-            return summary(&drills, Style { paint, columns, quiet });
+            let words = summary(&drills, Style { paint, columns, quiet });
+            return if quiet { words } else { words + &heads(outcome) };
         }
         Shown::Document => json::document(&run_id, code.number(), &drills),
         Shown::Events => json::last_line(&run_id, code.number(), &drills),
@@ -227,6 +240,16 @@ fn result(outcome: &RunOutcome, code: ExitCode, shown: Shown) -> String {
     })
 }
 
+/// The heads of the logs, which a mail or a chat keeps where nobody rewrites them.
+fn heads(outcome: &RunOutcome) -> String {
+    let line = |drill: &drill::Drilled| {
+        let head = drill.head?;
+        let service = encode::name(&drill.record.service.id, 63);
+        Some(format!("head of {service}: {}, {}\n", head.sequence, head.sha256))
+    };
+    outcome.drills.iter().filter_map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,9 +258,9 @@ mod tests {
     use crate::verdict::Reason;
 
     fn outcome(records: Vec<Record>) -> RunOutcome {
-        let drilled = |record| drill::Drilled { record, evidence: Some("e.json".into()) };
+        let drilled = |record| drill::Drilled { record, evidence: Some("e.json".into()), head: None };
         let drills = records.into_iter().map(drilled).collect();
-        RunOutcome { run_id: RunId::fresh(), drills, degraded: Vec::new() }
+        RunOutcome { run_id: RunId::fresh(), drills, degraded: Vec::new(), conflicts: Vec::new() }
     }
 
     fn with_code(code: Code) -> Record {
@@ -274,6 +297,13 @@ mod tests {
             blemished.drills.extend(outcome(vec![sample::failure()]).drills);
             assert_eq!(ended(&blemished, 0, None), ExitCode::Failed);
         }
+    }
+
+    #[test]
+    fn evidence_of_somebody_else_in_the_place_of_ours_outweighs_everything() {
+        let mut outcome = outcome(vec![sample::pass(), sample::failure()]);
+        outcome.conflicts.push("other bytes are there already".into());
+        assert_eq!(ended(&outcome, 0, None), ExitCode::Bug);
     }
 
     #[test]

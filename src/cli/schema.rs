@@ -24,6 +24,8 @@ enum Document {
     Backups,
     /// What 'firedrill history --json' prints
     History,
+    /// The statement that 'firedrill evidence review' writes
+    Review,
 }
 
 /// Prints the schema of a document.
@@ -32,6 +34,7 @@ pub fn schema(arguments: &Arguments) -> Result<ExitCode, Refusal> {
         Document::Evidence => evidence::schema(),
         Document::Backups => schemars::schema_for!(report::backups::Document).to_value(),
         Document::History => schemars::schema_for!(report::history::Document).to_value(),
+        Document::Review => evidence::review_schema(),
     };
     let text = serde_json::to_string_pretty(&schema)
         .map_err(|error| Refusal::new(ExitCode::Bug, format!("write the schema: {error}"), ""))?;

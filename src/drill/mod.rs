@@ -5,6 +5,7 @@
 
 mod anchor;
 mod begin;
+mod error;
 mod fill;
 mod run;
 pub mod settings;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use anchor::beside as digest_beside;
+pub use error::Error;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
 

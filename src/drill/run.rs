@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::drill::{Outside, Site, drill};
+use crate::drill::{Error, Outside, Site, drill};
 use crate::event::{EventKind, Events, Observer};
-use crate::evidence::Log;
+use crate::evidence::{self, Head, Keeper, Sent};
 use crate::journal::{self, Abandoned, Journal, StateDirectory};
 use crate::plan::{Plan, Service};
 use crate::record::{AbandonedRun, Record, RunId, Trigger};
@@ -32,6 +32,8 @@ pub struct Drilled {
     pub record: Record,
     /// Where its evidence lies; none if it could not be stored.
     pub evidence: Option<PathBuf>,
+    /// The head of its log, now that the record is in it; none if it could not be stored.
+    pub head: Option<Head>,
 }
 
 /// What came of a run.
@@ -43,23 +45,32 @@ pub struct RunOutcome {
     pub drills: Vec<Drilled>,
     /// What went wrong around the drills, one line each.
     pub degraded: Vec<String>,
+    /// Where somebody else's evidence stands in the place of ours, one line each.
+    pub conflicts: Vec<String>,
 }
 
 /// Drills the services of a plan. A killed run before this one is cleaned up after first, and
 /// its drills are named in the evidence of this one.
 ///
 /// # Errors
-/// Another run holds the lock, or the state directory can't be written to.
+/// The plan's signing key is missing or unusable, another run holds the lock, or a directory
+/// can't be written to.
 pub async fn run(
     request: RunRequest,
     observer: Arc<dyn Observer>,
     cancel: CancellationToken,
-) -> Result<RunOutcome, journal::Error> {
+) -> Result<RunOutcome, Error> {
+    // Before anything else: a drill that could not be signed is not begun.
+    let keeper = Keeper::open(&request.plan.evidence, &request.state.path().join("evidence"))?;
     let run_id = Uuid::now_v7();
     let (journal, mut abandoned) = Journal::open(&request.state, run_id)?;
     let site = tokio::task::spawn_blocking(Site::look).await.unwrap_or_else(|_| Site::look());
-    let mut outcome =
-        RunOutcome { run_id: RunId::from(run_id), drills: Vec::new(), degraded: leaked(&abandoned) };
+    let mut outcome = RunOutcome {
+        run_id: RunId::from(run_id),
+        drills: Vec::new(),
+        degraded: leaked(&abandoned),
+        conflicts: Vec::new(),
+    };
     for service in &request.plan.services {
         if cancel.is_cancelled() {
             break;
@@ -78,8 +89,7 @@ pub async fn run(
             outcome.degraded.push(error.to_string());
             break;
         }
-        let drilled =
-            one(service, &outside, &request.state, &mut abandoned, &events, &mut outcome.degraded).await;
+        let drilled = one(service, &outside, &keeper, &mut abandoned, &events, &mut outcome).await;
         outcome.drills.push(drilled);
     }
     noted(journal.finish(), &mut outcome.degraded);
@@ -95,38 +105,83 @@ fn noted(written: Result<(), journal::Error>, degraded: &mut Vec<String>) {
 async fn one(
     service: &Service,
     outside: &Outside<'_>,
-    state: &StateDirectory,
+    keeper: &Keeper,
     abandoned: &mut Vec<Abandoned>,
     events: &Events,
-    degraded: &mut Vec<String>,
+    outcome: &mut RunOutcome,
 ) -> Drilled {
-    let mut record = drill(service, outside, events).await;
+    // A drill is a large future, and the run that holds it should not be.
+    let mut record = Box::pin(drill(service, outside, events)).await;
     // A run that was cut off outside of any drill is named by the first that comes.
     let named = |one: &mut Abandoned| one.service.as_ref().is_none_or(|name| *name == service.name);
     let ours: Vec<Abandoned> = abandoned.extract_if(.., named).collect();
     record.chain.abandoned_runs = ours.iter().map(abandoned_run).collect();
-    let stored = Log::open(&state.path().join("evidence"), &service.name)
-        .and_then(|log| log.append(&mut record, None));
-    let evidence = match stored {
+    let written = match keeper.keep(&mut record) {
         Ok(written) => {
             for one in &ours {
-                noted(outside.journal.named(one), degraded);
+                noted(outside.journal.named(one), &mut outcome.degraded);
             }
-            Some(written.path)
+            Some(written)
         }
         Err(error) => {
             crate::judge::pronounce(&mut record);
-            degraded.push(format!("the evidence of '{}' could not be stored: {error}", service.name));
+            let what = format!("the evidence of '{}' could not be stored", service.name);
+            outcome.trouble(&what, &error);
             None
         }
     };
-    noted(outside.journal.drill_finished(&service.name), degraded);
+    noted(outside.journal.drill_finished(&service.name), &mut outcome.degraded);
+    let sent = outside.cancel.run_until_cancelled(Box::pin(keeper.send(&service.name))).await;
+    outcome.take_note(&service.name, keeper, sent);
     let reasons = record.verdict.reasons.iter();
     events.emit(EventKind::DrillFinished {
         verdict: record.verdict.result.0,
         reasons: reasons.map(|line| Reason::new(line.code.0, &line.detail, &line.remedy)).collect(),
     });
-    Drilled { record, evidence }
+    let head = written.as_ref().map(|written| written.head);
+    Drilled { record, evidence: written.map(|written| written.path), head }
+}
+
+impl RunOutcome {
+    /// Evidence that is not where it should be.
+    fn trouble(&mut self, what: &str, error: &evidence::Error) {
+        let line = format!("{what}: {}; {}", evidence::with_causes(error), error.reason().remedy);
+        match error.kind() {
+            evidence::Kind::Conflict => self.conflicts.push(line),
+            _ => self.degraded.push(line),
+        }
+    }
+
+    /// What came of sending the evidence of a service; nothing, if there was no time for it.
+    fn take_note(
+        &mut self,
+        service: &str,
+        keeper: &Keeper,
+        sent: Option<Result<Option<Sent>, evidence::Error>>,
+    ) {
+        match sent {
+            Some(Ok(None | Some(Sent { trouble: None, .. }))) => {}
+            Some(Ok(Some(Sent { waiting, trouble: Some(error), .. }))) => {
+                self.trouble(&waits(waiting, service), &error);
+            }
+            Some(Err(error)) => {
+                self.trouble(&format!("the evidence of '{service}' could not be sent"), &error);
+            }
+            None => {
+                if let Ok(Some(waiting @ 1..)) = keeper.waiting(service) {
+                    let what = waits(waiting, service);
+                    self.degraded.push(format!("{what}: the run was cut short; the next one sends them"));
+                }
+            }
+        }
+    }
+}
+
+fn waits(waiting: u64, service: &str) -> String {
+    match waiting {
+        1 => format!("a file of the evidence of '{service}' waits here to be sent"),
+        _ => format!("{waiting} files of the evidence of '{service}' wait here to be sent"),
+    }
 }
 
 /// What killed runs left and could not be removed.

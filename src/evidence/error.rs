@@ -14,6 +14,7 @@ pub struct Error {
     path: Option<PathBuf>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    remedy: Option<String>,
 }
 
 /// What kind of thing went wrong.
@@ -29,13 +30,15 @@ pub enum Kind {
     UnknownVersion,
     /// Two files claim the same place in a log, or the file exists.
     Conflict,
+    /// Evidence could not be sent now to where the plan wants a copy of it.
+    Unreachable,
     /// A key could not be read, or is readable by others.
     Key,
 }
 
 impl Error {
     pub(in crate::evidence) fn new(kind: Kind, tried: impl Into<String>) -> Error {
-        Error { kind, tried: tried.into(), path: None, source: None }
+        Error { kind, tried: tried.into(), path: None, source: None, remedy: None }
     }
 
     pub(in crate::evidence) fn io(tried: &str, path: &Path, source: io::Error) -> Error {
@@ -52,6 +55,11 @@ impl Error {
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Error {
         self.source = Some(source.into());
+        self
+    }
+
+    pub(in crate::evidence) fn with_remedy(mut self, remedy: impl Into<String>) -> Error {
+        self.remedy = Some(remedy.into());
         self
     }
 
@@ -81,8 +89,10 @@ impl Error {
             Kind::Conflict => {
                 "let only one firedrill write to an evidence directory, and verify what is there"
             }
+            Kind::Unreachable => "the next run sends it; see whether the store is up and reachable from here",
             Kind::Key => "make a key with `firedrill keygen`, readable by its owner only",
         };
+        let remedy = self.remedy.as_deref().unwrap_or(remedy);
         Reason::new(Code::Internal, self.to_string(), remedy)
     }
 }

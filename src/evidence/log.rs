@@ -8,6 +8,7 @@ use crate::digest::Digest;
 use crate::evidence::envelope::Envelope;
 use crate::evidence::error::{Error, Kind};
 use crate::evidence::key::SigningKey;
+use crate::evidence::review::ReviewFile;
 use crate::evidence::statement::{BYTES_MAX, Statement};
 use crate::judge;
 use crate::record::{Record, RunId, Sha256, Signing};
@@ -46,6 +47,15 @@ pub struct Entry {
     pub signed: bool,
     /// Where it lies.
     pub path: PathBuf,
+}
+
+/// A record as it was read back, unverified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The record.
+    pub record: Record,
+    /// The digest of its file.
+    pub sha256: Sha256,
 }
 
 /// The last file of a log.
@@ -119,25 +129,8 @@ impl Log {
         };
         let name = format!("{sequence:08}-{}.{suffix}", record.run.run_id);
         let path = self.directory.join(&name);
-        self.write(&name, &bytes).map_err(|cause| match cause.kind() {
-            io::ErrorKind::AlreadyExists => {
-                Error::new(Kind::Conflict, "write evidence that exists:").at(&path)
-            }
-            _ => Error::io("write the evidence", &path, cause),
-        })?;
+        create(&self.directory, &name, &bytes)?;
         Ok(Written { path, head: Head { sequence, sha256: Sha256(Digest::of(&bytes)) } })
-    }
-
-    /// Whole or not at all, and never over another: written beside, synced, then linked.
-    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let beside = self.directory.join(format!("{UNFINISHED}{name}"));
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&beside)?;
-        let linked = file
-            .write_all(bytes)
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::hard_link(&beside, self.directory.join(name)));
-        let removed = fs::remove_file(&beside);
-        linked.and(removed).and_then(|()| sync_directory(&self.directory))
     }
 
     /// Removes what a killed writer left; a link that it made stays.
@@ -155,33 +148,69 @@ impl Log {
 
 /// Refuses a name that would be no safe name of a directory.
 pub(in crate::evidence) fn is_safe(service: &str) -> Result<(), Error> {
-    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let fits = (1..=NAME_BYTES_MAX).contains(&service.len());
-    if fits && !service.starts_with('.') && service.chars().all(safe) {
+    if is_safe_name(service) {
         return Ok(());
     }
     let shown: String = service.chars().take(NAME_BYTES_MAX).collect();
     Err(Error::new(Kind::UnsafeName, format!("name a directory after the service {shown:?}")))
 }
 
+/// Whether a name can be that of a log's directory.
+pub(in crate::evidence) fn is_safe_name(name: &str) -> bool {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.starts_with('.') && name.chars().all(safe)
+}
+
 /// The files of the log in `directory`, in the order of the places that their names claim.
-/// Files with other names are no part of it.
-pub(in crate::evidence) fn entries(directory: &Path) -> Result<Vec<Entry>, Error> {
+/// Files with other names are no part of it. At most a million files are looked at.
+pub fn entries(directory: &Path) -> Result<Vec<Entry>, Error> {
+    let mut entries: Vec<Entry> = files(directory)?.into_iter().filter_map(entry_of).collect();
+    entries.sort_by_key(|entry| (entry.sequence, entry.run_id));
+    Ok(entries)
+}
+
+/// The reviews among the files in `directory`, by the record and then in their order.
+pub(in crate::evidence) fn reviews(directory: &Path) -> Result<Vec<ReviewFile>, Error> {
+    let mut reviews: Vec<ReviewFile> = files(directory)?.into_iter().filter_map(ReviewFile::of).collect();
+    reviews.sort_by_key(|review| (review.sequence, review.run_id, review.number));
+    Ok(reviews)
+}
+
+fn files(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |cause| Error::io("read the directory", directory, cause);
-    let mut entries = Vec::new();
+    let mut files = Vec::new();
     for (at, file) in fs::read_dir(directory).map_err(failed)?.enumerate() {
         if at >= FILES_MAX {
             return Err(
                 Error::new(Kind::Malformed, "read a directory of more than a million files:").at(directory)
             );
         }
-        entries.extend(entry_of(file.map_err(failed)?.path()));
+        files.push(file.map_err(failed)?.path());
     }
-    entries.sort_by_key(|entry| (entry.sequence, entry.run_id));
-    Ok(entries)
+    Ok(files)
 }
 
-fn entry_of(path: PathBuf) -> Option<Entry> {
+impl Entry {
+    /// The name of the file.
+    pub fn file_name(&self) -> String {
+        let suffix = if self.signed { "dsse.json" } else { "json" };
+        format!("{:08}-{}.{suffix}", self.sequence, self.run_id)
+    }
+
+    /// Reads the file as it stands. Nothing of it is verified.
+    pub fn read(&self) -> Result<Stored, Error> {
+        let bytes = read_file(&self.path)?;
+        let payload = match self.signed {
+            true => Envelope::read(&bytes).and_then(|envelope| envelope.payload()),
+            false => Ok(bytes.clone()),
+        };
+        let statement = payload.and_then(|payload| Statement::read(&payload));
+        let record = statement.map_err(|error| error.at(&self.path))?.predicate;
+        Ok(Stored { record, sha256: Sha256(Digest::of(&bytes)) })
+    }
+}
+
+pub(in crate::evidence) fn entry_of(path: PathBuf) -> Option<Entry> {
     let name = path.file_name()?.to_str()?;
     let (stem, signed) = match name.strip_suffix(".dsse.json") {
         Some(stem) => (stem, true),
@@ -206,6 +235,38 @@ pub(in crate::evidence) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
         return Err(Error::new(Kind::Malformed, "read evidence of more than 128 MiB:").at(path));
     }
     Ok(bytes)
+}
+
+/// Makes a file, whole or not at all, and never over another: written beside, synced, then
+/// linked.
+pub(in crate::evidence) fn create(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let path = directory.join(name);
+    let write = || {
+        // What a killed writer left must not stand in the way of the next.
+        let beside = directory.join(format!("{UNFINISHED}{}-{name}", std::process::id()));
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&beside)?;
+        let linked =
+            file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&beside, &path));
+        let removed = fs::remove_file(&beside);
+        linked.and(removed).and_then(|()| sync_directory(directory))
+    };
+    write().map_err(|cause| match cause.kind() {
+        io::ErrorKind::AlreadyExists => Error::new(Kind::Conflict, "write evidence that exists:").at(&path),
+        _ => Error::io("write the evidence", &path, cause),
+    })
+}
+
+/// Writes a file that may be replaced, whole or not at all.
+pub(in crate::evidence) fn replace(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    let path = directory.join(name);
+    let write = || {
+        let beside = directory.join(format!("{UNFINISHED}{}-{name}", std::process::id()));
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes).and_then(|()| file.sync_all())?;
+        fs::rename(&beside, &path)?;
+        sync_directory(directory)
+    };
+    write().map_err(|cause| Error::io("write", &path, cause))
 }
 
 fn sync_directory(directory: &Path) -> io::Result<()> {

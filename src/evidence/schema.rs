@@ -1,23 +1,32 @@
 //! The shape of evidence, published as JSON Schema 2020-12.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::evidence::review::ReviewStatement;
 use crate::evidence::statement::Statement;
 use crate::record::{INTEGER_MAX, SCHEMA_VERSION};
 
 /// The schema of the statement that this firedrill writes: closed, so that an unknown field
 /// is an error, and without `null`, since what is unknown is absent.
 pub fn schema() -> Value {
-    let generated = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Statement>();
+    let id = format!("https://firedrill.dev/schema/evidence/{SCHEMA_VERSION}");
+    closed::<Statement>("Evidence of a firedrill", &id)
+}
+
+/// The schema of the statement that a review makes, as closed.
+pub fn review_schema() -> Value {
+    closed::<ReviewStatement>("Review of a firedrill", "https://firedrill.dev/schema/review/1")
+}
+
+fn closed<T: JsonSchema>(title: &str, id: &str) -> Value {
+    let generated = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     let mut schema = generated.to_value();
     tighten(&mut schema);
     if let Value::Object(root) = &mut schema {
-        root.insert("title".to_owned(), json!("Evidence of a firedrill"));
-        root.insert(
-            "$id".to_owned(),
-            json!(format!("https://firedrill.dev/schema/evidence/{SCHEMA_VERSION}")),
-        );
+        root.insert("title".to_owned(), json!(title));
+        root.insert("$id".to_owned(), json!(id));
     }
     schema
 }

@@ -38,7 +38,7 @@ pub struct Statement {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-enum StatementType {
+pub(in crate::evidence) enum StatementType {
     #[serde(rename = "https://in-toto.io/Statement/v1")]
     V1,
 }

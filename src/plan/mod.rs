@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod duration;
+pub mod evidence;
 pub mod expectation;
 pub mod fault;
 pub mod file;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use check::{Check, Question};
+pub use evidence::{Evidence, KeySource, Remote, Signing};
 pub use expectation::Expectation;
 pub use fault::{Complaint, Fault};
 pub use file::{find, load};
@@ -38,6 +40,8 @@ pub struct Plan {
     pub digest: Digest,
     /// The `[store.NAME]` tables, used or not.
     pub stores: BTreeMap<String, store::Options>,
+    /// Who signs the evidence, and where it goes.
+    pub evidence: Evidence,
     /// At least one service, in the order of the file.
     pub services: Vec<Service>,
 }

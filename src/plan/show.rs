@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::plan::{Backup, Check, Plan, Question, Restore, Scratch, Service, duration, size};
+use crate::plan::{
+    Backup, Check, Evidence, KeySource, Plan, Question, Restore, Scratch, Service, Signing, duration, size,
+};
 use crate::postgres::Isolation;
 use crate::store::Options;
 
@@ -14,6 +16,9 @@ pub fn to_toml(plan: &Plan) -> String {
     let mut text = String::new();
     for (name, options) in &plan.stores {
         store(&mut Section::begin(&mut text, &format!("[store.{name}]")), options);
+    }
+    if plan.evidence != Evidence::default() {
+        evidence(&mut Section::begin(&mut text, "[evidence]"), &plan.evidence);
     }
     for service in &plan.services {
         one_service(&mut text, service);
@@ -82,6 +87,21 @@ fn store(section: &mut Section<'_>, options: &Options) {
     section.some("account_key_env", options.account_key_env.as_ref());
     section.some("sas_env", options.sas_env.as_ref());
     section.some("connection_string_env", options.connection_string_env.as_ref());
+}
+
+fn evidence(section: &mut Section<'_>, evidence: &Evidence) {
+    match &evidence.signing {
+        Signing::Unsaid | Signing::Declined => section.raw("sign", "false"),
+        Signing::By(KeySource::File(path)) => section.path("key", Some(path)),
+        Signing::By(KeySource::Variable(name)) => section.quoted("key_env", name),
+        Signing::By(KeySource::Credential(name)) => section.quoted("key_credential", name),
+    }
+    section.path("directory", evidence.directory.as_deref());
+    if let Some(remote) = &evidence.remote {
+        section.quoted("location", remote.location.to_string());
+        section.some("store", remote.store_name.as_ref());
+        section.length("retain", remote.retain);
+    }
 }
 
 fn one_service(text: &mut String, service: &Service) {

@@ -1,6 +1,6 @@
 //! What a drill does not show, in plain sentences.
 
-use crate::record::{Anchor, ComparedTo, ConsistencySource, Network, Record};
+use crate::record::{Anchor, ComparedTo, ConsistencySource, Network, Record, Signing};
 
 /// What the drill of `record` does not show; never empty. The same record gives the same
 /// sentences.
@@ -15,6 +15,9 @@ pub fn limitations(record: &Record) -> Vec<String> {
     of_the_source(record, &mut found);
     of_the_scratch(record, &mut found);
     of_the_restore(record, &mut found);
+    if record.chain.signing == Signing::None {
+        found.push("This record is not signed: whoever can write to it can change it.".to_owned());
+    }
     found
 }
 

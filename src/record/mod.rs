@@ -7,6 +7,7 @@
 //! known is absent, never 0 or empty.
 
 mod artifact;
+mod controls;
 mod environment;
 mod informational;
 mod limitations;
@@ -22,6 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use artifact::{Anchor, Artifact, ExpectedArtifact, ObservedArtifact};
+pub use controls::{CONTROLS, Control, control};
 pub use environment::{Environment, EnvironmentKind, Extension, Hardware, Network, Sandbox};
 pub use informational::INFORMATIONAL;
 pub use limitations::limitations;

@@ -26,6 +26,7 @@ pub mod stored;
 pub mod summary;
 pub mod terminal;
 pub mod text;
+pub mod verified;
 
 use std::sync::Arc;
 

@@ -200,7 +200,7 @@ fn details(headers: &Headers) -> Option<Details> {
 }
 
 /// What an error of the SDK means. Texts of the store do not get through, only its code.
-fn fault(error: &SdkError) -> Fault {
+pub(super) fn fault(error: &SdkError) -> Fault {
     match error.kind() {
         SdkErrorKind::HttpResponse { status, error_code, raw_response } => {
             let headers = raw_response.as_ref().map(|answer| answer.headers());

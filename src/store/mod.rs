@@ -8,6 +8,7 @@
 
 mod authority;
 mod azure;
+pub(crate) mod connection;
 mod details;
 mod download;
 mod driver;

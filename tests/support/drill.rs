@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use firedrill::digest::Digest;
-use firedrill::drill::{RunOutcome, RunRequest, run};
+use firedrill::drill::{Error, RunOutcome, RunRequest, run};
 use firedrill::event::{Event, Observer};
 use firedrill::evidence::{Statement, schema};
-use firedrill::journal::{self, StateDirectory};
+use firedrill::journal::StateDirectory;
 use firedrill::judge::judge;
 use firedrill::plan;
 use firedrill::postgres::Install;
@@ -198,7 +198,7 @@ impl Yard {
     }
 
     /// Drills every service, if a run can begin at all.
-    pub async fn try_run(&self) -> Result<RunOutcome, journal::Error> {
+    pub async fn try_run(&self) -> Result<RunOutcome, Error> {
         run(self.request(), Arc::new(Silent), CancellationToken::new()).await
     }
 }

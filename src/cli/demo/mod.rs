@@ -92,7 +92,10 @@ fn vouch(dump: &Path, name: &str) -> io::Result<()> {
 fn plan_text(folder: &Path) -> String {
     let location = toml::Value::String(format!("file://{}/", folder.display()));
     format!(
-        r#"[service.shop]
+        r#"[evidence]
+sign = false
+
+[service.shop]
 description = "the sample database of the demonstration"
 rto = "5m"
 rpo = "1h"

@@ -48,7 +48,8 @@ pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) ->
     })
 }
 
-fn read_location(text: &str) -> Result<Location, Complaint> {
+/// A location of any kind.
+pub fn read_location(text: &str) -> Result<Location, Complaint> {
     if text.len() > 1024 || text.chars().any(char::is_control) {
         return Err(Complaint::new("it is no location", "write at most 1,024 printable bytes"));
     }
@@ -61,7 +62,8 @@ fn read_location(text: &str) -> Result<Location, Complaint> {
     })
 }
 
-fn read_store(
+/// The store that `table` names, if it names one, and its options, which must fit `location`.
+pub fn read_store(
     table: &mut Table<'_>,
     location: Option<&Location>,
     context: &Context<'_>,

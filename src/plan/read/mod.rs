@@ -1,6 +1,7 @@
 //! From the file as written to the plan as meant, with every fault on the way.
 
 mod backup;
+mod evidence;
 mod faults;
 mod nearest;
 mod secret;
@@ -55,13 +56,16 @@ fn read_document(path: &Path, text: &str, faults: &mut Faults) -> Option<Plan> {
     let base = file.parent().unwrap_or(Path::new("/"));
     let stores =
         top.take_table("store", faults).map(|table| read_stores(table, base, faults)).unwrap_or_default();
-    let services = read_services(&mut top, &Context { stores: &stores, base }, faults);
+    let context = Context { stores: &stores, base };
+    let evidence = top.take_table("evidence", faults).map(|table| evidence::read(table, &context, faults));
+    let services = read_services(&mut top, &context, faults);
     top.finish(faults);
     let stores = stores.into_iter().filter_map(|(name, options)| Some((name, options?))).collect();
-    Some(Plan { path: path.into(), digest: Digest::of(text.as_bytes()), stores, services })
+    let evidence = evidence.unwrap_or_default();
+    Some(Plan { path: path.into(), digest: Digest::of(text.as_bytes()), stores, evidence, services })
 }
 
-/// What a service may refer to.
+/// What a table may refer to.
 struct Context<'c> {
     /// Each store; `None` for one that has faults of its own.
     stores: &'c BTreeMap<String, Option<Options>>,

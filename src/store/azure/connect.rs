@@ -37,7 +37,7 @@ struct Entrance {
 
 impl Recipe {
     /// A client whose own retries are off.
-    pub(super) async fn connect(&self, patience: &Patience) -> Result<BlobContainerClient, Fault> {
+    pub(in crate::store) async fn connect(&self, patience: &Patience) -> Result<BlobContainerClient, Fault> {
         let entrance = self.entrance()?;
         let url = self.container_url(entrance.endpoint.as_deref())?;
         let credential: Option<Arc<dyn TokenCredential>> = match entrance.needs_token {

@@ -45,7 +45,7 @@ pub(in crate::store) struct Recipe {
 
 impl Recipe {
     /// A client whose own retries are off.
-    pub(super) async fn connect(&self, patience: &Patience) -> Result<Client, Fault> {
+    pub(in crate::store) async fn connect(&self, patience: &Patience) -> Result<Client, Fault> {
         let region = self.region().await;
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(region.clone())

@@ -1,0 +1,72 @@
+//! Who keeps the evidence of a run: where, and signed with which key.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::evidence::error::Error;
+use crate::evidence::key::SigningKey;
+use crate::evidence::log::{Log, Written};
+use crate::evidence::outbox::{Sent, send, waiting};
+use crate::evidence::sink::Sink;
+use crate::plan::{self, Remote, Signing};
+use crate::record::Record;
+
+/// Keeps the evidence of a run. There is none without the key that the plan names.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    root: PathBuf,
+    key: Option<SigningKey>,
+    remote: Option<Remote>,
+}
+
+impl Keeper {
+    /// A keeper as `plan` wants it, with `default` for the directory that it does not name.
+    /// Takes the key, once, and makes the directory.
+    ///
+    /// # Errors
+    /// There is no usable key where the plan says, or the directory can't be made.
+    pub fn open(plan: &plan::Evidence, default: &Path) -> Result<Keeper, Error> {
+        let key = match &plan.signing {
+            Signing::Unsaid | Signing::Declined => None,
+            Signing::By(source) => Some(SigningKey::from_source(source)?),
+        };
+        let root = plan.directory.as_deref().unwrap_or(default).to_owned();
+        fs::create_dir_all(&root).map_err(|cause| Error::io("make the evidence directory", &root, cause))?;
+        Ok(Keeper { root, key, remote: plan.remote.clone() })
+    }
+
+    /// Judges the record, and appends it to the log of its service.
+    ///
+    /// # Errors
+    /// As [`Log::append`]; the record is then judged, and lies nowhere.
+    pub fn keep(&self, record: &mut Record) -> Result<Written, Error> {
+        Log::open(&self.root, &record.service.id)?.append(record, self.key.as_ref())
+    }
+
+    /// Sends what waits of the log of `service` to where the plan wants copies; nothing where
+    /// it wants none.
+    ///
+    /// # Errors
+    /// The log can't be read. That it can't be sent is no error, but waits.
+    pub async fn send(&self, service: &str) -> Result<Option<Sent>, Error> {
+        let Some(remote) = &self.remote else { return Ok(None) };
+        let directory = self.root.join(service);
+        match Sink::open(remote).await {
+            Ok(sink) => send(&directory, service, &sink).await.map(Some),
+            Err(error) => {
+                let waiting = waiting(&directory, &remote.location.to_string())?;
+                Ok(Some(Sent { sent: 0, waiting, trouble: Some(error) }))
+            }
+        }
+    }
+
+    /// How many files of the log of `service` wait to be sent; nothing where the plan wants no
+    /// copies.
+    ///
+    /// # Errors
+    /// The log can't be read.
+    pub fn waiting(&self, service: &str) -> Result<Option<u64>, Error> {
+        let Some(remote) = &self.remote else { return Ok(None) };
+        waiting(&self.root.join(service), &remote.location.to_string()).map(Some)
+    }
+}
