@@ -20,6 +20,7 @@ const COMMANDS: &[&[&str]] = &[
     &["plan", "check"],
     &["plan", "show"],
     &["sweep"],
+    &["report"],
     &["demo"],
     &["schema"],
     &["completions"],

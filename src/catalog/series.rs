@@ -61,18 +61,11 @@ impl Catalog {
         let past: Vec<&Backup> =
             self.backups.iter().filter(|backup| since(now, backup.moment()) <= CLOCK_SKEW).collect();
         let nexts = past.iter().skip(1).map(|next| Some(*next)).chain([None]);
-        let gap = |(after, before): (&&'_ Backup, Option<&'_ Backup>)| {
-            let end = before.map_or(now, Backup::moment);
-            since(after.latest(), end) > limit
-        };
-        past.iter()
-            .zip(nexts)
-            .filter(|(after, before)| gap((after, *before)))
-            .map(|(after, before)| Gap {
-                after,
-                before,
-                length: since(after.moment(), before.map_or(now, Backup::moment)),
-            })
+        let pairs = past.iter().copied().zip(nexts);
+        pairs
+            .map(|(after, before)| (after, before, before.map_or(now, Backup::moment)))
+            .filter(|(after, _, end)| since(after.latest(), *end) > limit)
+            .map(|(after, before, end)| Gap { after, before, length: since(after.moment(), end) })
             .collect()
     }
 }

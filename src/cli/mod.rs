@@ -12,6 +12,7 @@ mod output;
 mod places;
 mod plan;
 mod refusal;
+mod report;
 mod run;
 mod runtime;
 mod schema;
@@ -45,6 +46,7 @@ enum Command {
     History(history::Arguments),
     Plan(plan::Arguments),
     Sweep(sweep::Arguments),
+    Report(report::Arguments),
     Demo(demo::Arguments),
     Schema(schema::Arguments),
     Completions(completions::Arguments),
@@ -69,6 +71,7 @@ fn dispatch(Arguments { places, command }: Arguments) -> ExitCode {
         Command::History(arguments) => history::history(&arguments, &places),
         Command::Plan(arguments) => plan::plan(&arguments, &places),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &places),
+        Command::Report(arguments) => report::report(&arguments, &places),
         Command::Demo(arguments) => demo::demo(&arguments, &places),
         Command::Schema(arguments) => schema::schema(&arguments),
         Command::Completions(arguments) => completions::completions(&arguments, Arguments::command()),

@@ -29,7 +29,12 @@ impl Places {
         plan::load(&path).map_err(|faults| Refusal::of_plan(&faults))
     }
 
-    /// The plan, read, if there is one where it is looked for or it was named.
+    /// Whether the command line names a plan.
+    pub fn names_a_plan(&self) -> bool {
+        self.plan.is_some()
+    }
+
+    /// The plan, read, if there is one: none is a fault only where one was named.
     pub fn plan_if_any(&self) -> Result<Option<Plan>, Refusal> {
         match plan::find(self.plan.as_deref()) {
             Err(_) if self.plan.is_none() => Ok(None),
@@ -37,13 +42,21 @@ impl Places {
         }
     }
 
+    /// Where the evidence lies, whether or not there is any. Nothing is made, and whoever may
+    /// read it may do so.
+    pub fn evidence(&self) -> Result<PathBuf, Refusal> {
+        self.state_path().map(|path| path.join("evidence"))
+    }
+
     /// The state directory, made if it is missing.
     pub fn state(&self) -> Result<StateDirectory, Refusal> {
-        let path = self.state.clone().or_else(StateDirectory::default_path);
-        let Some(path) = path else {
+        StateDirectory::open(&self.state_path()?).map_err(|error| Refusal::of_state(&error))
+    }
+
+    fn state_path(&self) -> Result<PathBuf, Refusal> {
+        self.state.clone().or_else(StateDirectory::default_path).ok_or_else(|| {
             let what = "there is no home to keep the state in";
-            return Err(Refusal::new(ExitCode::Usage, what, "name a directory with --state DIR"));
-        };
-        StateDirectory::open(&path).map_err(|error| Refusal::of_state(&error))
+            Refusal::new(ExitCode::Usage, what, "name a directory with --state DIR")
+        })
     }
 }

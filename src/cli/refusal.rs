@@ -46,6 +46,12 @@ impl Refusal {
         Refusal::new(code, error, error.remedy())
     }
 
+    /// What went wrong, in one line and without the remedy.
+    pub fn line(&self) -> String {
+        let first = self.lines.first().map_or("", String::as_str);
+        first.strip_prefix("error: ").unwrap_or(first).to_owned()
+    }
+
     /// What the evidence said.
     pub fn of_evidence(error: &evidence::Error) -> Refusal {
         let reason = error.reason();

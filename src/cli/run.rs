@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::face::Face;
 use crate::cli::refusal::Refusal;
+use crate::cli::report::kept;
 use crate::cli::runtime::under_signals;
 use crate::cli::{Places, output};
 use crate::drill::{self, RunOutcome, RunRequest};
@@ -152,11 +153,13 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
         Shown::Events => Face::events(),
     };
     let planned: Vec<_> = request.plan.services.iter().map(|service| service.name.clone()).collect();
+    let state = request.state.path().to_owned();
     let screen = face.clone();
     let tell = move |line: &str| screen.say(line);
     let (outcome, heard) = under_signals(tell, |cancel| drill::run(request, face.observer(), cancel))?;
     face.finish();
-    let outcome = outcome.map_err(|error| Refusal::of_state(&error))?;
+    let mut outcome = outcome.map_err(|error| Refusal::of_state(&error))?;
+    outcome.degraded.extend(kept::keep(&state, &outcome).err());
     let skipped = skipped(&planned, &outcome);
     let code = ended(&outcome, skipped.len(), heard);
     for service in skipped {

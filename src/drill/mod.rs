@@ -307,6 +307,8 @@ impl Stages<'_> {
             artifact.trailing_bytes = Some(restored.read.trailing_bytes);
             artifact.observed = Some(observed);
         }
+        let unfit = restored.failures.iter().find(|failure| failure.blame == Blame::Environment);
+        unfit.map_or(Ok(()), |failure| Err(failure.reason()))?;
         Ok(restored)
     }
 

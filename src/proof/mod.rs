@@ -4,6 +4,7 @@
 //! is told apart from an answer that is wrong.
 
 mod checks;
+mod dumping;
 mod error;
 mod large_objects;
 mod objects;

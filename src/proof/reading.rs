@@ -1,14 +1,12 @@
 //! A session that only reads, in the state in which pg_dump writes rows.
 
-use crate::postgres::{Session, quote_literal};
+use crate::postgres::{Kind, Session, quote_literal};
 use crate::proof::Error;
 use crate::restore::Scratch;
 
 /// What the dumping session had, as far as it is known or inferred.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manner {
-    /// The encoding of the archive's rows.
-    pub encoding: String,
     /// The zone in which instants are written.
     pub time_zone: String,
     /// Whether `bytea` is written in the escape format.
@@ -19,10 +17,9 @@ impl Manner {
     /// The statements that make a session write rows in this manner.
     fn statements(&self) -> String {
         format!(
-            "SET TimeZone = {}; SET bytea_output = '{}'; SET client_encoding = {};",
+            "SET TimeZone = {}; SET bytea_output = '{}';",
             quote_literal(&self.time_zone),
             if self.bytea_escape { "escape" } else { "hex" },
-            quote_literal(&self.encoding),
         )
     }
 }
@@ -43,10 +40,22 @@ pub async fn open(scratch: &Scratch) -> Result<Session, Error> {
     Ok(session)
 }
 
+/// Whether the server has the rules of that zone.
+///
+/// # Errors
+/// The server is gone.
+pub async fn knows_zone(session: &Session, zone: &str) -> Result<bool, Error> {
+    match session.run(&format!("SET TimeZone = {}", quote_literal(zone))).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == Kind::Statement => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Makes `session` write rows in `manner`.
 ///
 /// # Errors
-/// The server does not know the zone or the encoding.
+/// The server does not know the zone.
 pub async fn adopt(session: &Session, manner: &Manner) -> Result<(), Error> {
     Ok(session.run(&manner.statements()).await?)
 }

@@ -8,15 +8,14 @@ use futures_util::future::try_join_all;
 use crate::archive::Toc;
 use crate::digest::{Digest, RowHash};
 use crate::event::{EventKind, Events};
-use crate::postgres::{self, Session, quote_identifier};
+use crate::postgres::{self, Session, quote_identifier, quote_literal};
 use crate::proof::Error;
+use crate::proof::dumping::Dumping;
 use crate::proof::reading::{self, Manner};
 use crate::restore::{Restored, RowsSeen, Scratch, TableLoaded};
 
 /// Tables above this are read back in stretches over several connections.
 const STRETCH_PAGES: u64 = 8192;
-/// How many zones are tried for one table before it is called different.
-const ZONES_MAX: usize = 4;
 /// Rows that are reported in one event.
 const ROWS_PER_EVENT: u64 = 10_000;
 
@@ -61,13 +60,13 @@ pub async fn compare(
 ) -> Result<Vec<Comparison>, Error> {
     let session = reading::open(scratch).await?;
     let catalogue = Catalogue::read(&session, scratch.server_major()).await?;
-    let declared = declared_zone(toc);
+    let dumping = Dumping::infer(toc, restored, &session).await?;
     let parts = gather(restored);
     let direct = catalogue.partitions_loaded_directly(&parts);
-    let subject = |part| Subject::new(part, &catalogue, &direct, declared.as_deref());
+    let subject = |part| Subject::new(part, &catalogue, &direct, toc, &dumping);
     let subjects: Vec<Subject> = parts.into_iter().map(subject).collect();
     let work = Arc::new(Work::new(&subjects, &catalogue));
-    let connection = |_| read_back(toc, &subjects, work.clone(), scratch, events);
+    let connection = |_| read_back(&subjects, work.clone(), scratch, events);
     try_join_all((0..jobs.max(1)).map(connection)).await?;
     let mut comparisons = Vec::with_capacity(subjects.len());
     for (index, subject) in subjects.iter().enumerate() {
@@ -75,7 +74,7 @@ pub async fn compare(
         if let Ok(hash) = &mut outcome
             && *hash != subject.seen.hash
         {
-            *hash = subject.try_other_zones(toc, &session, *hash).await?;
+            *hash = subject.try_other_manners(&session, *hash).await?;
         }
         let comparison = subject.judge(outcome);
         let equal = comparison.state == State::Equal;
@@ -83,13 +82,6 @@ pub async fn compare(
         comparisons.push(comparison);
     }
     Ok(comparisons)
-}
-
-/// What the database's own settings say about the zone.
-fn declared_zone(toc: &Toc) -> Option<String> {
-    let properties = toc.database_properties().ok()?;
-    let zone = properties.settings.iter().find(|setting| setting.name.eq_ignore_ascii_case("timezone"))?;
-    zone.values.first().cloned()
 }
 
 /// What is compared as one: a table, or all entries that went through one root.
@@ -118,7 +110,8 @@ struct Subject {
     seen: RowsSeen,
     /// None: no such table was restored.
     reading: Option<Reading>,
-    zones: Vec<String>,
+    /// In which its rows may have been written.
+    manners: Vec<Manner>,
     columns: Digest,
 }
 
@@ -132,10 +125,12 @@ struct Reading {
     condition: String,
     /// Pages, where it can be read in stretches.
     pages: Option<u64>,
+    /// The encoding of the archive's rows.
+    encoding: String,
 }
 
 impl Subject {
-    fn new(part: Part<'_>, catalogue: &Catalogue, direct: &str, declared: Option<&str>) -> Subject {
+    fn new(part: Part<'_>, catalogue: &Catalogue, direct: &str, toc: &Toc, dumping: &Dumping) -> Subject {
         let relation = catalogue.relations.get(&part.key);
         let columns = match (&part.first.target, relation) {
             (Some(target), _) if !part.first.through_root => target.columns.as_deref().unwrap_or_default(),
@@ -152,42 +147,34 @@ impl Subject {
             columns: quoted.clone(),
             condition: condition.unwrap_or_default(),
             pages: relation.pages,
+            encoding: quote_literal(toc.encoding.name()),
         });
-        let zones = part.seen.zones.candidates(declared, ZONES_MAX);
         Subject {
             name: format!("{}.{}", part.key.0, part.key.1),
             seen: part.seen,
             reading,
-            zones,
+            manners: dumping.manners(&part.first.shape),
             columns: Digest::of(quoted.as_bytes()),
-        }
-    }
-
-    fn manner(&self, toc: &Toc, zone: Option<&String>) -> Manner {
-        Manner {
-            encoding: toc.encoding.name().to_owned(),
-            time_zone: zone.cloned().unwrap_or_else(|| "UTC".to_owned()),
-            bytea_escape: self.seen.bytea_escape,
         }
     }
 
     /// The rows of a stretch of pages, or of the whole table.
     fn statement(&self, reading: &Reading, stretch: Option<(u64, u64)>) -> String {
-        let Reading { columns, from, condition, .. } = reading;
-        match stretch {
-            Some((first, end)) => format!(
-                "COPY (SELECT {columns} FROM {from} WHERE ctid >= '({first},0)'::pg_catalog.tid \
-                 AND ctid < '({end},0)'::pg_catalog.tid) TO STDOUT"
-            ),
-            None => format!("COPY (SELECT {columns} FROM {from} {condition}) TO STDOUT"),
-        }
+        let Reading { columns, from, condition, encoding, .. } = reading;
+        let condition = match stretch {
+            Some((first, end)) => {
+                &format!("WHERE ctid >= '({first},0)'::pg_catalog.tid AND ctid < '({end},0)'::pg_catalog.tid")
+            }
+            None => condition,
+        };
+        format!("COPY (SELECT {columns} FROM {from} {condition}) TO STDOUT WITH (ENCODING {encoding})")
     }
 
-    /// The zone was inferred from values, and several may fit: equality in any is equality.
-    async fn try_other_zones(&self, toc: &Toc, session: &Session, first: RowHash) -> Result<RowHash, Error> {
+    /// The manner was inferred from values, and several may fit: equality in any is equality.
+    async fn try_other_manners(&self, session: &Session, first: RowHash) -> Result<RowHash, Error> {
         let Some(reading) = &self.reading else { return Ok(first) };
-        for zone in self.zones.iter().skip(1) {
-            reading::adopt(session, &self.manner(toc, Some(zone))).await?;
+        for manner in self.manners.iter().skip(1) {
+            reading::adopt(session, manner).await?;
             let hash = hash_of(session, &self.statement(reading, None), |_| {}).await?;
             if hash == self.seen.hash {
                 return Ok(hash);
@@ -278,7 +265,6 @@ impl Work {
 
 /// One connection's share of the reading.
 async fn read_back(
-    toc: &Toc,
     subjects: &[Subject],
     work: Arc<Work>,
     scratch: &Scratch,
@@ -289,9 +275,9 @@ async fn read_back(
     while let Some((index, stretch)) = work.next() {
         let Some(subject) = subjects.get(index) else { continue };
         let Some(reading) = &subject.reading else { continue };
-        let manner = subject.manner(toc, subject.zones.first());
-        if adopted.as_ref() != Some(&manner) {
-            reading::adopt(&session, &manner).await?;
+        let manner = subject.manners.first();
+        if let Some(manner) = manner.filter(|_| adopted != manner) {
+            reading::adopt(&session, manner).await?;
             adopted = Some(manner);
         }
         let statement = subject.statement(reading, stretch);

@@ -40,6 +40,18 @@ pub fn sentence(text: &str) -> String {
     name(text, SENTENCE_COLUMNS)
 }
 
+/// An error with what caused it, in one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        // Writing into a String cannot fail.
+        let _ = write!(text, ": {inner}");
+        cause = inner.source();
+    }
+    sentence(&text)
+}
+
 /// How many columns `text` takes.
 pub fn width(text: &str) -> usize {
     text.chars().map(|char| char.width().unwrap_or(0)).sum()
@@ -125,6 +137,15 @@ pub fn duration(duration: Duration) -> String {
         60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
         3_600..172_800 => format!("{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
         _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+/// Milliseconds as seconds for programs, exact and in plain decimals: `402.5`, `0.001`, `12`.
+pub fn seconds(millis: u64) -> String {
+    let (whole, rest) = (millis / 1000, millis % 1000);
+    match rest {
+        0 => whole.to_string(),
+        _ => format!("{whole}.{rest:03}").trim_end_matches('0').to_owned(),
     }
 }
 
@@ -267,6 +288,21 @@ mod tests {
         ];
         for (millis, text) in table {
             assert_eq!(duration(Duration::from_millis(millis)), text, "{millis}");
+        }
+    }
+
+    #[test]
+    fn seconds_for_programs_are_exact_and_have_no_exponent() {
+        let table = [
+            (0, "0"),
+            (1, "0.001"),
+            (100, "0.1"),
+            (402_500, "402.5"),
+            (12_000, "12"),
+            (u64::MAX, "18446744073709551.615"),
+        ];
+        for (millis, text) in table {
+            assert_eq!(seconds(millis), text, "{millis}");
         }
     }
 

@@ -11,6 +11,9 @@ const LABEL_COLUMNS: usize = 11;
 /// What a screen or a log has at the least, and what reads well at the most.
 const COLUMNS: std::ops::RangeInclusive<usize> = 60..=120;
 
+/// A rule below the header, and nothing else: a table of many rows stays one screen.
+const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 /// What a text is set on.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
@@ -20,10 +23,7 @@ pub struct Page {
     pub columns: usize,
 }
 
-/// A rule below the header, and nothing else: a night of many services stays one screen.
-const RULED: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
-
-/// An empty table for a page: a rule below its header, and none between columns.
+/// An empty table for a page.
 pub fn table(page: Page) -> Table {
     let mut table = Table::new();
     table.load_style(RULED).force_no_tty();
@@ -35,8 +35,9 @@ pub fn table(page: Page) -> Table {
     table
 }
 
-/// For a long table of short rows; what stands in the `whole` columns is not broken. Columns are set as closely as they can be told apart.
-pub fn without_lines(table: &mut Table, whole: &[usize]) {
+/// Sets the columns of a table as closely as they can be told apart, and does not break what
+/// stands in the `whole` ones.
+pub fn close(table: &mut Table, whole: &[usize]) {
     for column in table.column_iter_mut() {
         column.set_padding((0, 1));
     }

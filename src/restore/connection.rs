@@ -115,10 +115,12 @@ impl Connection<'_> {
     /// transaction is ours, since an error at an implicit commit would go unheard.
     async fn copy(&self, load: &Load, statement: &str, first: Option<&str>) -> Result<(), postgres::Error> {
         let Some(piece) = load.next().await else { return Ok(()) };
-        let encoding = quote_literal(self.place.toc.encoding.name());
         let first = first.unwrap_or_default();
-        self.runner.session().run(&format!("BEGIN; SET LOCAL client_encoding = {encoding}; {first}")).await?;
-        let seen = self.copy_pieces(load, statement, piece).await?;
+        self.runner.session().run(&format!("BEGIN; {first}")).await?;
+        // Only the rows are in the archive's encoding: names in the statement are ours.
+        let encoding = quote_literal(self.place.toc.encoding.name());
+        let statement = format!("{statement} WITH (ENCODING {encoding})");
+        let seen = self.copy_pieces(load, &statement, piece).await?;
         self.runner.session().run("COMMIT").await?;
         load.add(seen);
         Ok(())

@@ -99,6 +99,17 @@ impl Failure {
         }
     }
 
+    /// What a drill halts with when the scratch is at fault: whatever else failed may have failed
+    /// for want of this entry.
+    pub fn reason(&self) -> Reason {
+        let Failure { kind, name, message, .. } = self;
+        Reason::new(
+            Code::ScratchUnavailable,
+            format!("the scratch server is not able to hold {kind} {name}: {message}"),
+            "restore into a PostgreSQL that is built and equipped like production's: see scratch.postgres.bin",
+        )
+    }
+
     /// An entry that was not tried because the table it needs could not be made.
     pub fn skipped(entry: &Entry, missing: &str) -> Failure {
         Failure {

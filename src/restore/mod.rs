@@ -95,6 +95,8 @@ pub struct TableLoaded {
     pub through_root: bool,
     /// The archive does not make this table: an extension did.
     pub made_elsewhere: bool,
+    /// What is known of their columns.
+    pub shape: RowShape,
     /// What was seen of them.
     pub seen: RowsSeen,
 }
@@ -281,7 +283,7 @@ impl Loads {
             match by_entry.get(&load.entry) {
                 Some((_, Disposition::LargeObjects)) => loads.large_objects.merge(&loaded.seen.hash),
                 Some((entry, Disposition::Rows(rows))) => {
-                    loads.tables.push(table_loaded(entry, rows, loaded))
+                    loads.tables.push(table_loaded(entry, rows, &load.shape, loaded))
                 }
                 _ => {}
             }
@@ -290,7 +292,7 @@ impl Loads {
     }
 }
 
-fn table_loaded(entry: &Entry, rows: &Rows, loaded: Loaded) -> TableLoaded {
+fn table_loaded(entry: &Entry, rows: &Rows, shape: &RowShape, loaded: Loaded) -> TableLoaded {
     let own = || (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
     let root = || entry.via_root_target().map(|(schema, table)| (schema.unwrap_or_default(), table));
     TableLoaded {
@@ -302,6 +304,7 @@ fn table_loaded(entry: &Entry, rows: &Rows, loaded: Loaded) -> TableLoaded {
         target: rows.target.clone(),
         through_root: rows.through_root,
         made_elsewhere: rows.table_entry.is_none(),
+        shape: shape.clone(),
         seen: loaded.seen,
     }
 }

@@ -9,8 +9,12 @@ use crate::restore::zone::ZoneSamples;
 pub struct RowShape {
     /// Fields (from 0) of type `timestamptz`.
     pub instants: Vec<usize>,
+    /// Fields (from 0) of a type that holds `timestamptz` inside: arrays, ranges, rows, domains.
+    pub nested_instants: Vec<usize>,
     /// Fields (from 0) of type `bytea`.
     pub binaries: Vec<usize>,
+    /// Fields (from 0) of a type that holds `bytea` inside.
+    pub nested_binaries: Vec<usize>,
     /// For rows that go through a partitioned root: the field that stands at each place of
     /// the root's own column order.
     pub order: Option<Vec<usize>>,
@@ -23,6 +27,8 @@ pub struct RowsSeen {
     pub hash: RowHash,
     /// What they say of the dumping session's time zone.
     pub zones: ZoneSamples,
+    /// What stands inside of other values and looks as if it said so, too.
+    pub nested_zones: ZoneSamples,
     /// Whether a `bytea` was written in the escape format.
     pub bytea_escape: bool,
 }
@@ -31,7 +37,8 @@ impl RowsSeen {
     /// Adds what was seen elsewhere.
     pub fn merge(&mut self, other: RowsSeen) {
         self.hash.merge(&other.hash);
-        self.zones.merge(other.zones);
+        self.zones.merge(&other.zones);
+        self.nested_zones.merge(&other.nested_zones);
         self.bytea_escape |= other.bytea_escape;
     }
 }
@@ -50,16 +57,23 @@ impl RowShape {
         }
     }
 
+    /// No field tells anything of the dumping session.
+    fn is_plain(&self) -> bool {
+        self.instants.is_empty() && self.nested_instants.is_empty() && self.binaries.is_empty()
+    }
+
     fn take_row(&self, row: &[u8], seen: &mut RowsSeen) {
-        if self.order.is_none() && self.instants.is_empty() && self.binaries.is_empty() {
+        if self.order.is_none() && self.is_plain() {
             seen.hash.add(row);
             return;
         }
         for (index, field) in row.split(|byte| *byte == b'\t').enumerate() {
             if self.instants.contains(&index) {
                 seen.zones.take(field);
-            }
-            if self.binaries.contains(&index) && !field.is_empty() && field != b"\\N" {
+            } else if self.nested_instants.contains(&index) {
+                seen.nested_zones.take_inside(field);
+            } else if self.binaries.contains(&index) && field != b"\\N" {
+                // In the hex format even an empty value has the prefix.
                 seen.bytea_escape |= !field.starts_with(b"\\\\x");
             }
         }
@@ -113,7 +127,7 @@ mod tests {
     fn the_escape_format_of_bytea_shows() {
         let shape = RowShape { binaries: vec![1], ..RowShape::default() };
         for (piece, escape) in
-            [("1\t\\\\x00ff\n", false), ("1\t\\N\n", false), ("1\t\n", false), ("1\tabc\n", true)]
+            [("1\t\\\\x00ff\n", false), ("1\t\\N\n", false), ("1\t\n", true), ("1\tabc\n", true)]
         {
             assert_eq!(seen(&shape, piece).bytea_escape, escape, "{piece:?}");
         }

@@ -100,26 +100,28 @@ impl Reader {
                 let handed = walked.and_then(|()| self.hand_over(&mut blocks));
                 if let Err(error) = handed {
                     walker = None;
-                    self.open = None;
-                    self.board.halt(error);
+                    self.halt(error);
                 }
             }
-            part = self.next_part(&mut download, &mut hasher).inspect_err(|error| {
-                // Before the decoders are cut off, which would only say that they were.
-                self.board.halt(error.clone());
-            })?;
+            part =
+                self.next_part(&mut download, &mut hasher).inspect_err(|error| self.halt(error.clone()))?;
         }
-        self.open = None;
         let trailing_bytes = match walker.map(BlockWalker::finish) {
             Some(Ok(trailer)) => trailer.unread_bytes,
             Some(Err(error)) => {
-                self.board.halt(Error::archive(&error));
+                self.halt(Error::archive(&error));
                 0
             }
             None => 0,
         };
         self.board.stream_over();
         Ok(Read { trailing_bytes, ..Read::of(hasher) })
+    }
+
+    /// Says why first, and then cuts off the decoder, which could only say that it was.
+    fn halt(&mut self, error: Error) {
+        self.board.halt(error);
+        self.open = None;
     }
 
     fn next_part(&self, download: &mut Download, hasher: &mut Summer) -> Result<Option<Bytes>, Error> {

@@ -14,7 +14,22 @@ use crate::restore::stream::Ways;
 /// Below this compressed size one connection takes a table alone, and spares the log.
 const ALONE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// Type OIDs that are the same in every PostgreSQL: `timestamptz` and `bytea`.
+/// Every type and what is inside of it that tells something of the dumping session: 1184 is
+/// `timestamptz` and 17 is `bytea` in every PostgreSQL. Multiranges came with 14.
+const TELLING_TYPES: &str = "\
+    WITH RECURSIVE part (whole, inside) AS ( \
+      SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typtype = 'd' \
+      UNION ALL SELECT t.oid, t.typelem FROM pg_catalog.pg_type t WHERE t.typelem <> 0 \
+      UNION ALL SELECT r.rngtypid, r.rngsubtype FROM pg_catalog.pg_range r \
+      UNION ALL SELECT (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::pg_catalog.oid, r.rngsubtype \
+        FROM pg_catalog.pg_range r \
+      UNION ALL SELECT c.reltype, a.atttypid FROM pg_catalog.pg_class c \
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
+        WHERE c.reltype <> 0 AND a.attnum > 0 AND NOT a.attisdropped \
+    ), telling (type, inside) AS ( \
+      VALUES (1184::pg_catalog.oid, 1184::pg_catalog.oid), (17, 17) \
+      UNION SELECT part.whole, telling.inside FROM telling JOIN part ON part.inside = telling.type \
+    ) SELECT type, inside FROM telling";
 const TIMESTAMPTZ: &str = "1184";
 const BYTEA: &str = "17";
 
@@ -97,16 +112,29 @@ struct Columns {
 
 struct Column {
     name: String,
-    kind: Kind,
+    tells: Tells,
     generated: bool,
 }
 
-/// As far as a type's text tells something of the dumping session.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Instant,
-    Binary,
-    Other,
+/// What a type's text tells of the dumping session.
+#[derive(Clone, Copy, Default)]
+struct Tells {
+    instant: bool,
+    binary: bool,
+    nested_instant: bool,
+    nested_binary: bool,
+}
+
+impl Tells {
+    fn note(&mut self, kind: &str, inside: &str) {
+        match (kind == inside, inside) {
+            (true, TIMESTAMPTZ) => self.instant = true,
+            (true, BYTEA) => self.binary = true,
+            (false, TIMESTAMPTZ) => self.nested_instant = true,
+            (false, BYTEA) => self.nested_binary = true,
+            _ => {}
+        }
+    }
 }
 
 impl Columns {
@@ -116,17 +144,14 @@ impl Columns {
                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                    WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') \
                    AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY a.attrelid, a.attnum";
+        let telling = telling_types(session).await?;
         let mut of: HashMap<(String, String), Vec<Column>> = HashMap::new();
         for row in session.rows(sql).await.map_err(|error| Error::postgres(&error))? {
             let [Some(schema), Some(table), Some(name), Some(kind), Some(generated)] = row.as_slice() else {
                 continue;
             };
-            let kind = match kind.as_str() {
-                TIMESTAMPTZ => Kind::Instant,
-                BYTEA => Kind::Binary,
-                _ => Kind::Other,
-            };
-            let column = Column { name: name.clone(), kind, generated: generated == "t" };
+            let tells = telling.get(kind).copied().unwrap_or_default();
+            let column = Column { name: name.clone(), tells, generated: generated == "t" };
             of.entry((schema.clone(), table.clone())).or_default().push(column);
         }
         Ok(Columns { of })
@@ -163,13 +188,27 @@ impl Columns {
         let Some(list) = &target.columns else { return RowShape::default() };
         let table = self.table(&(target.schema.clone(), target.table.clone()));
         let place = |column: &Column| list.iter().position(|name| *name == column.name);
-        let places =
-            |kind: Kind| table.iter().filter(|column| column.kind == kind).filter_map(place).collect();
+        let places = |tells: fn(&Tells) -> bool| {
+            table.iter().filter(|column| tells(&column.tells)).filter_map(place).collect()
+        };
         let stored = || table.iter().filter(|column| !column.generated);
         RowShape {
-            instants: places(Kind::Instant),
-            binaries: places(Kind::Binary),
+            instants: places(|tells| tells.instant),
+            nested_instants: places(|tells| tells.nested_instant),
+            binaries: places(|tells| tells.binary),
+            nested_binaries: places(|tells| tells.nested_binary),
             order: through_root.then(|| stored().filter_map(place).collect()),
         }
     }
+}
+
+/// What each type tells that tells anything, by its OID.
+async fn telling_types(session: &Session) -> Result<HashMap<String, Tells>, Error> {
+    let mut telling: HashMap<String, Tells> = HashMap::new();
+    for row in session.rows(TELLING_TYPES).await.map_err(|error| Error::postgres(&error))? {
+        if let [Some(kind), Some(inside)] = row.as_slice() {
+            telling.entry(kind.clone()).or_default().note(kind, inside);
+        }
+    }
+    Ok(telling)
 }

@@ -105,7 +105,7 @@ fn table(inventory: &Inventory<'_>, page: Page, rows: usize) -> String {
             proven(item, inventory.now),
         ]);
     }
-    layout::without_lines(&mut table, &[0, 2, 3, 4]);
+    layout::close(&mut table, &[0, 2, 3, 4]);
     layout::at_least(&mut table, 1, MOMENT_COLUMNS);
     let mut text = table.trim_fmt() + "\n";
     if older > 0 {

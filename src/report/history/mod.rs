@@ -95,7 +95,7 @@ fn table(account: &Account, page: Page) -> String {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         table.add_row(std::iter::once(Cell::new(name)).chain(cells.into_iter().map(right)));
     }
-    layout::without_lines(&mut table, &[0]);
+    layout::close(&mut table, &[0]);
     table.trim_fmt() + "\n"
 }
 

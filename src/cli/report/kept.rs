@@ -1,0 +1,44 @@
+//! The page that each run leaves in the state directory, beside the evidence.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::cli::report::write::replace;
+use crate::drill::{Drilled, RunOutcome};
+use crate::report::html::{Shown, page};
+use crate::report::stored::{self, Drill, Series};
+
+/// Writes the page of a run to `reports/RUN_ID.html` below the state directory, readable by
+/// its owner only. A run without a drill leaves none.
+///
+/// # Errors
+/// Why it could not be written, in one line.
+pub fn keep(state: &Path, outcome: &RunOutcome) -> Result<Option<PathBuf>, String> {
+    if outcome.drills.is_empty() {
+        return Ok(None);
+    }
+    let series: Vec<Series> = outcome.drills.iter().map(|drilled| series(state, drilled)).collect();
+    let failed =
+        |what: &dyn std::fmt::Display| format!("the report of this run could not be written: {what}");
+    let page = page(Shown { series: &series, now: Timestamp::now(), age_max: None });
+    let page = page.map_err(|error| failed(&error))?;
+    let folder = state.join("reports");
+    DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(|error| failed(&error))?;
+    let file = folder.join(format!("{}.html", outcome.run_id));
+    replace(&file, &page, 0o600).map_err(|error| failed(&error))?;
+    Ok(Some(file))
+}
+
+/// The drill with those before it, as far as their evidence can be read back.
+fn series(state: &Path, drilled: &Drilled) -> Series {
+    let alone = || Series::of_one(&drilled.record);
+    let Some(path) = &drilled.evidence else { return alone() };
+    let stored = stored::one(&state.join("evidence"), &drilled.record.service.id, &[]);
+    let same = |series: &Series| {
+        series.newest.as_ref().and_then(|newest: &Drill| newest.evidence.as_ref()) == Some(path)
+    };
+    stored.ok().filter(same).unwrap_or_else(alone)
+}

@@ -1,0 +1,231 @@
+//! What was compared: tables and checks, the worst first.
+
+use std::cmp::Reverse;
+
+use crate::record::{CheckOutcome, CheckRecord, Checks, Fidelity, TableRecord, TableState};
+use crate::report::encode;
+use crate::report::html::words;
+
+/// Tables that are shown at once, and those behind a click.
+const OPEN_MAX: usize = 12;
+const FOLDED_MAX: usize = 500;
+const CHECKS_MAX: usize = 500;
+
+/// The tables of a drill.
+pub struct Tables {
+    /// How many came back how.
+    pub summary: String,
+    /// The worst, then the largest.
+    pub first: Vec<Table>,
+    /// Those after them.
+    pub folded: Vec<Table>,
+    /// How many are in neither.
+    pub more: Option<String>,
+}
+
+/// A table.
+pub struct Table {
+    /// Its qualified name.
+    pub name: String,
+    /// `good`, `unsure` or `bad`.
+    pub kind: &'static str,
+    /// How it came back.
+    pub state: &'static str,
+    /// Its rows in the archive.
+    pub rows: String,
+    /// Its rows in the restored database, where they are others.
+    pub restored: Option<String>,
+    /// Its size as COPY text.
+    pub bytes: String,
+    /// Its row hash, or both of them.
+    pub hash: String,
+}
+
+/// The tables of a proof.
+pub fn tables(fidelity: &Fidelity) -> Tables {
+    let mut sorted: Vec<&TableRecord> = fidelity.tables.iter().collect();
+    sorted.sort_by_key(|table| (rank(table.state), Reverse(table.bytes), table.name.as_str()));
+    let faulty = sorted.iter().filter(|table| table.state != TableState::Equal).count();
+    let open = OPEN_MAX.max(faulty.min(50));
+    let (first, rest) = sorted.split_at(open.min(sorted.len()));
+    let (folded, more) = words::bounded(rest, FOLDED_MAX, |table| row(table));
+    Tables { summary: summary(fidelity), first: first.iter().map(|t| row(t)).collect(), folded, more }
+}
+
+fn rank(state: TableState) -> u8 {
+    match state {
+        TableState::Missing => 0,
+        TableState::Different => 1,
+        TableState::NotComparable => 2,
+        TableState::Counted => 3,
+        TableState::Equal => 4,
+    }
+}
+
+fn summary(fidelity: &Fidelity) -> String {
+    let mut parts = Vec::new();
+    let states = [
+        (fidelity.tables_equal, "equal row for row"),
+        (fidelity.tables_counted, "by their count of rows only"),
+        (fidelity.tables_different, "different"),
+        (fidelity.tables_missing, "missing"),
+        (fidelity.tables_not_comparable, "not comparable"),
+    ];
+    for (count, words) in states.into_iter().filter(|(count, _)| *count > 0) {
+        parts.push(format!("{} {words}", encode::count(count)));
+    }
+    for (compared, noun) in [(&fidelity.large_objects, "large objects"), (&fidelity.sequences, "sequences")] {
+        if let Some(compared) = compared.as_ref().filter(|compared| compared.expected > 0) {
+            parts.push(format!(
+                "{} of {} {noun} equal",
+                encode::count(compared.equal),
+                encode::count(compared.expected)
+            ));
+        }
+    }
+    format!(
+        "{} with {} and {}: {}.",
+        encode::plural(fidelity.tables_expected, "table"),
+        encode::plural(fidelity.rows_total, "row"),
+        encode::bytes(fidelity.bytes_total),
+        if parts.is_empty() { "none compared".to_owned() } else { parts.join(", ") }
+    )
+}
+
+fn row(table: &TableRecord) -> Table {
+    let (kind, state) = match table.state {
+        TableState::Equal => ("good", "equal"),
+        TableState::Counted => ("unsure", "counted"),
+        TableState::Different => ("bad", "different"),
+        TableState::Missing => ("bad", "missing"),
+        TableState::NotComparable => ("unsure", "not comparable"),
+    };
+    let unknown = || "not known".to_owned();
+    let rows = |count: Option<u64>| count.map_or_else(unknown, encode::count);
+    Table {
+        name: words::name(&table.name),
+        kind,
+        state,
+        rows: rows(table.rows),
+        restored: (table.rows != table.restored_rows).then(|| rows(table.restored_rows)),
+        bytes: table.bytes.map_or_else(unknown, encode::bytes),
+        hash: hash(table),
+    }
+}
+
+fn hash(table: &TableRecord) -> String {
+    match (&table.stream_hash, &table.restored_hash) {
+        (Some(stream), Some(restored)) if stream == restored => match &table.stamp_hash {
+            Some(stamp) if stamp != stream => {
+                format!("{}, but the stamp {}", words::digits(stream), words::digits(stamp))
+            }
+            _ => words::digits(stream),
+        },
+        (Some(stream), Some(restored)) => {
+            format!("{} in the backup, {} restored", words::digits(stream), words::digits(restored))
+        }
+        (Some(_), None) | (None, Some(_)) | (None, None) => "not hashed on both sides".to_owned(),
+    }
+}
+
+/// The checks of a drill.
+pub struct CheckTable {
+    /// Each check, those with a wrong answer or none first.
+    pub rows: Vec<Check>,
+    /// What is not among them.
+    pub more: Option<String>,
+    /// Where there is nothing to show, why.
+    pub nothing: Option<&'static str>,
+}
+
+/// A check.
+pub struct Check {
+    /// Its name in the plan.
+    pub name: String,
+    /// `good`, `unsure` or `bad`.
+    pub kind: &'static str,
+    /// How it ended.
+    pub outcome: &'static str,
+    /// What was expected.
+    pub expected: String,
+    /// What was answered, or why nothing was.
+    pub observed: String,
+    /// How long it took.
+    pub length: Option<String>,
+}
+
+/// The checks as a table.
+pub fn checks(checks: &Checks) -> CheckTable {
+    let mut sorted: Vec<&CheckRecord> = checks.items.iter().collect();
+    sorted.sort_by_key(|check| check.outcome == CheckOutcome::Pass);
+    let (rows, mut more) = words::bounded(&sorted, CHECKS_MAX, |check| check_row(check));
+    let skipped = checks.planned.saturating_sub(checks.executed);
+    if skipped > 0 {
+        more = Some(format!("{} of the plan were never put.", encode::plural(skipped, "check")));
+    }
+    let nothing = match (rows.is_empty(), checks.content_only) {
+        (true, true) => {
+            Some("The plan says that the content proof is enough: no check asks what the data means.")
+        }
+        (true, false) => Some("No check was put."),
+        (false, _) => None,
+    };
+    CheckTable { rows, more, nothing }
+}
+
+fn check_row(check: &CheckRecord) -> Check {
+    let (kind, outcome) = match check.outcome {
+        CheckOutcome::Pass => ("good", "passed"),
+        CheckOutcome::Fail => ("bad", "failed"),
+        CheckOutcome::Error => ("unsure", "no answer"),
+    };
+    let observed = match (&check.observed, &check.error) {
+        (Some(observed), _) => words::name(observed.as_str()),
+        (None, Some(error)) => format!("it could not be put: {}", words::name(error)),
+        (None, None) => "nothing".to_owned(),
+    };
+    Check {
+        name: words::name(&check.name),
+        kind,
+        outcome,
+        expected: words::name(&check.expected),
+        observed,
+        length: check.duration_ms.map(|length| words::length(length.get())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::ComparedTo;
+    use crate::report::sample;
+
+    #[test]
+    fn the_worst_tables_come_first_and_none_of_them_is_folded_away() {
+        let fidelity = sample::failure().fidelity.unwrap();
+        let tables = tables(&fidelity);
+        assert!(tables.first.iter().take(12).all(|table| table.state == "different"));
+        assert_eq!(tables.first.len() + tables.folded.len(), fidelity.tables.len());
+        assert!(tables.folded.iter().all(|table| table.state == "equal"));
+    }
+
+    #[test]
+    fn a_long_list_is_bounded_and_says_so() {
+        let mut table = sample::pass().fidelity.unwrap().tables.remove(0);
+        table.state = TableState::Equal;
+        let proof = Fidelity::of(ComparedTo::ArchiveStream, vec![table; 3_000]);
+        let tables = tables(&proof);
+        assert_eq!((tables.first.len(), tables.folded.len()), (OPEN_MAX, FOLDED_MAX));
+        assert_eq!(tables.more.as_deref(), Some("and 2,488 more, which the record lists"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_said_and_not_shown_as_nothing() {
+        let mut fidelity = sample::pass().fidelity.unwrap();
+        let table = &mut fidelity.tables[0];
+        (table.rows, table.restored_rows, table.bytes) = (None, None, None);
+        let shown = row(&fidelity.tables[0]);
+        assert_eq!((shown.rows.as_str(), shown.bytes.as_str()), ("not known", "not known"));
+        assert_eq!(shown.hash, "not hashed on both sides");
+    }
+}
