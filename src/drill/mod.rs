@@ -89,7 +89,11 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
     };
     if let Err(reason) = outcome {
         let phase = timeline.halt();
-        let reason = explained(reason, &owned).await;
+        let mut reason = explained(reason, &owned).await;
+        // Who stops a whole group of processes stops the scratch server first, at times.
+        if outside.cancel.is_cancelled() && reason.code.blame() == Blame::Environment {
+            reason = interrupted();
+        }
         record.halt = Some(Halt::new(reason, phase));
     }
     timeline.enter(Phase::Cleanup);
