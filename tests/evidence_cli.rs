@@ -312,3 +312,238 @@ fn a_review_is_of_its_published_shape() {
     statement["predicate"]["more"] = 1.into();
     validator.validate(&statement).unwrap_err();
 }
+
+const README: &str = include_str!("../README.md");
+
+/// The blocks of shell in the README's section on checking by hand.
+fn by_hand() -> [String; 2] {
+    let section = README.split_once("### Check the evidence without firedrill").unwrap().1;
+    let section = section.split_once("\n## ").unwrap().0;
+    let mut blocks =
+        section.split("```sh\n").skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned());
+    let found = [blocks.next().unwrap(), blocks.next().unwrap()];
+    assert_eq!(blocks.next(), None);
+    found
+}
+
+/// What a shell prints for `lines` in `folder`.
+fn shell(folder: &Path, lines: &str) -> Vec<String> {
+    let output = Command::new("sh").arg("-c").arg(lines).current_dir(folder).output().unwrap();
+    let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    told.lines().map(str::to_owned).collect()
+}
+
+fn complains(lines: &[String]) -> bool {
+    let shouts = ["NOT SIGNED BY THIS KEY", "DOES NOT FOLLOW THE RECORD BEFORE IT", "REVIEWS ANOTHER RECORD"];
+    lines.iter().any(|line| shouts.iter().any(|shout| line.contains(shout)))
+}
+
+#[test]
+fn the_lines_of_the_readme_come_to_the_same_word() {
+    for program in ["openssl", "jq", "sha256sum", "base64"] {
+        let found = Command::new(program).arg("--version").output().is_ok();
+        assert!(found, "this test needs {program}: apt-get install openssl jq coreutils");
+    }
+    let [records, reviews] = by_hand();
+    let archive = archive(4);
+    let key = reviewer(&archive, "reviewer");
+    fs::copy(archive.root.path().join("reviewer/evidence.pub"), archive.root.path().join("log/reviewer.pub"))
+        .unwrap();
+    fs::copy(archive.root.path().join(PUBLIC_FILE), archive.root.path().join("log/evidence.pub")).unwrap();
+    let key = key.to_str().unwrap();
+    let review = ["review", "2", "--outcome", "accepted", "--key", key, "--directory", "log"];
+    let review = archive.evidence(&review).ended(ExitCode::Passed);
+    let review = archive.root.path().join(review.stdout.trim());
+
+    let told = shell(&archive.log(), &records);
+    let head = format!("head {}", archive.head.sha256);
+    assert_eq!(told.len(), 5, "{told:#?}");
+    assert_eq!(told[1], "2\t2026-11-21T02:30:00.112Z\tpass");
+    assert_eq!((told[4].as_str(), complains(&told)), (head.as_str(), false), "{told:#?}");
+    let reviewed = shell(&archive.log(), &reviews);
+    assert_eq!(reviewed.len(), 1, "{reviewed:#?}");
+    assert!(reviewed[0].starts_with("2\taccepted\t"), "{reviewed:#?}");
+
+    type Tamper = fn(&Archive, &Path);
+    let table: [(&str, Tamper); 7] = [
+        ("a record is changed", |archive, _| swap(&archive.files[1], "\"payload\":\"", "\"payload\":\"AAAA")),
+        ("a signature is changed", |archive, _| swap(&archive.files[3], "\"sig\":\"", "\"sig\":\"AAAA")),
+        ("a record is dropped", |archive, _| fs::remove_file(&archive.files[1]).unwrap()),
+        ("the first is dropped", |archive, _| fs::remove_file(&archive.files[0]).unwrap()),
+        ("the last is dropped", |archive, _| fs::remove_file(&archive.files[3]).unwrap()),
+        ("one is shown twice", |archive, _| {
+            let again = archive.files[3].to_str().unwrap().replace("/00000004-", "/00000005-");
+            fs::copy(&archive.files[2], again).unwrap();
+        }),
+        ("the other key is named", |archive, _| {
+            fs::copy(
+                archive.root.path().join("log/reviewer.pub"),
+                archive.root.path().join("log/evidence.pub"),
+            )
+            .map(drop)
+            .unwrap();
+        }),
+    ];
+    for (name, tamper) in table {
+        let kept: Vec<Vec<u8>> = archive.files.iter().map(|file| fs::read(file).unwrap()).collect();
+        tamper(&archive, &review);
+        let told = shell(&archive.log(), &records);
+        assert!(complains(&told) || told.last() != Some(&head), "{name}: {told:#?}");
+        for (file, bytes) in archive.files.iter().zip(&kept) {
+            fs::write(file, bytes).unwrap();
+        }
+        let again = archive.files[3].to_str().unwrap().replace("/00000004-", "/00000005-");
+        let _ = fs::remove_file(again);
+        fs::copy(archive.root.path().join(PUBLIC_FILE), archive.root.path().join("log/evidence.pub"))
+            .unwrap();
+    }
+    swap(&review, "\"payload\":\"", "\"payload\":\"AAAA");
+    assert!(complains(&shell(&archive.log(), &reviews)), "a changed review");
+}
+
+fn swap(file: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(file).unwrap();
+    assert!(text.contains(from));
+    // Four characters of base64 take the place of four others.
+    let at = text.find(from).unwrap() + from.len();
+    let replaced = format!("{}{}{}", &text[..at - from.len()], to, &text[at + 4..]);
+    fs::write(file, replaced).unwrap();
+}
+
+/// A bundle of a log of seven nights, of which two are gone, and what `bundle` said.
+fn bundled(archive: &Archive, more: &[&str]) -> Answer {
+    let bundle = ["bundle", "--directory", "log", "--key", PUBLIC_FILE, "--out", "bundle.tar.gz"];
+    archive.evidence(&[&bundle[..], more].concat())
+}
+
+#[test]
+fn a_bundle_holds_a_period_and_verifies_as_it_is() {
+    let archive = archive(7);
+    archive.review(&archive.files[3]);
+    let period = ["--since", "2026-11-22", "--until", "2026-11-25", "--expect-every", "26h"];
+    let answer = bundled(&archive, &[&period[..], &["--reviewer", PUBLIC_FILE]].concat());
+    answer.ended(ExitCode::Passed).says(&["orders: sound, L2", "each of 4 nights has a record"]);
+
+    let bundle = ["verify", "--key", PUBLIC_FILE, "--reviewer", PUBLIC_FILE, "bundle.tar.gz"];
+    let answer = archive.evidence(&[&bundle[..], &["--since", "2026-11-22"]].concat());
+    answer.ended(ExitCode::Passed).says(&["sound, L2", "records 4", "1 accepted"]);
+    archive.evidence(&bundle).ended(ExitCode::Failed).says(&["places 1 to 2 have no file"]);
+
+    // Others unpack it, too, and follow what it says.
+    let desk = TempDir::new().unwrap();
+    let mut tar = Command::new("tar");
+    tar.arg("-xzf").arg(archive.root.path().join("bundle.tar.gz")).current_dir(desk.path());
+    assert!(tar.status().unwrap().success(), "tar unpacks it");
+    let top = desk.path().join("firedrill-evidence");
+    let sums = Command::new("sha256sum").args(["--quiet", "-c", "SHA256SUMS"]).current_dir(&top).status();
+    assert!(sums.unwrap().success());
+    let id = archive.key.public().id().trim_start_matches("sha256:");
+    let key = fs::read(top.join(format!("keys/{id}.pub"))).unwrap();
+    assert_eq!(key, fs::read(archive.root.path().join(PUBLIC_FILE)).unwrap());
+    assert!(fs::read_to_string(top.join("coverage.txt")).unwrap().contains("each of 4 nights has a record"));
+    let coverage: Value = serde_json::from_slice(&fs::read(top.join("coverage.json")).unwrap()).unwrap();
+    assert_eq!(coverage["logs"][0]["due"], 4);
+    serde_json::from_slice::<Value>(&fs::read(top.join("schema.json")).unwrap()).unwrap();
+    let manual = fs::read_to_string(top.join("VERIFY.md")).unwrap();
+    let lines = manual.split("```sh\n").nth(1).unwrap().split_once("```").unwrap().0;
+    fs::copy(archive.root.path().join(PUBLIC_FILE), desk.path().join("evidence.pub")).unwrap();
+    let told = shell(&top.join("evidence/orders"), lines);
+    assert_eq!((told.len(), complains(&told)), (5, false), "{told:#?}");
+}
+
+#[test]
+fn the_same_evidence_gives_the_same_bundle_and_none_is_overwritten() {
+    let archive = archive(2);
+    bundled(&archive, &[]).ended(ExitCode::Passed);
+    let first = archive.root.path().join("first.tar.gz");
+    let refused = bundled(&archive, &[]).ended(ExitCode::Usage);
+    assert!(refused.stderr.contains("File exists"), "{}", refused.stderr);
+    fs::rename(archive.root.path().join("bundle.tar.gz"), &first).unwrap();
+    bundled(&archive, &[]).ended(ExitCode::Passed);
+    assert_eq!(fs::read(first).unwrap(), fs::read(archive.root.path().join("bundle.tar.gz")).unwrap());
+    let none = bundled(&archive, &["--since", "2027-01-01"]).ended(ExitCode::Usage);
+    assert!(none.stderr.contains("there is no such evidence"), "{}", none.stderr);
+}
+
+#[test]
+fn a_bundle_of_evidence_at_fault_is_written_and_says_so() {
+    let archive = Archive::without(7, &[4, 5]);
+    bundled(&archive, &["--expect-every", "26h"])
+        .ended(ExitCode::Failed)
+        .says(&["2 of 7 nights have no record", "PLACE_MISSING"]);
+    let verified = archive.evidence(&["verify", "--key", PUBLIC_FILE, "bundle.tar.gz"]);
+    verified.ended(ExitCode::Failed).says(&["PLACE_MISSING"]);
+}
+
+#[test]
+fn what_is_no_bundle_is_refused() {
+    let archive = archive(1);
+    bundled(&archive, &[]).ended(ExitCode::Passed);
+    let intact = fs::read(archive.root.path().join("bundle.tar.gz")).unwrap();
+    let desk = TempDir::new().unwrap();
+    let made = |name: &str, script: &str| {
+        let lines = format!("mkdir {name} && cd {name} && tar -xzf ../bundle.tar.gz && {script}");
+        let told = shell(desk.path(), &lines);
+        assert!(told.is_empty(), "{name}: {told:#?}");
+        fs::read(desk.path().join(name).join("out.tar.gz")).unwrap()
+    };
+    fs::copy(archive.root.path().join("bundle.tar.gz"), desk.path().join("bundle.tar.gz")).unwrap();
+    let table: Vec<(&str, Vec<u8>)> = vec![
+        ("cut", intact[..intact.len() / 2].to_vec()),
+        ("empty", Vec::new()),
+        ("no gzip", b"not a bundle".to_vec()),
+        (
+            "a link",
+            made(
+                "link",
+                "ln -s /etc/passwd firedrill-evidence/x && tar --format=ustar -czf out.tar.gz firedrill-evidence/x",
+            ),
+        ),
+        (
+            "a climbing name",
+            made(
+                "climb",
+                "tar --format=ustar -czPf out.tar.gz --transform 's,firedrill-evidence/,firedrill-evidence/evidence/../../,' firedrill-evidence/VERIFY.md",
+            ),
+        ),
+        (
+            "an absolute name",
+            made(
+                "root",
+                "tar --format=ustar -czPf out.tar.gz --transform 's,firedrill-evidence,/tmp,' firedrill-evidence/VERIFY.md",
+            ),
+        ),
+        (
+            "another file",
+            made(
+                "other",
+                "touch firedrill-evidence/run.sh && tar --format=ustar -czf out.tar.gz firedrill-evidence/run.sh",
+            ),
+        ),
+        ("a folder", made("folder", "tar --format=ustar -czf out.tar.gz firedrill-evidence")),
+        (
+            "a file twice",
+            made(
+                "twice",
+                "tar --format=ustar -cf out.tar firedrill-evidence/evidence/orders/*.json && tar --format=ustar -rf out.tar firedrill-evidence/evidence/orders/*.json && gzip out.tar",
+            ),
+        ),
+    ];
+    for (name, bytes) in table {
+        let path = archive.root.path().join("other.tar.gz");
+        fs::write(&path, bytes).unwrap();
+        let answer =
+            archive.evidence(&["verify", "--key", PUBLIC_FILE, "other.tar.gz"]).ended(ExitCode::Usage);
+        assert_eq!(answer.stdout, "", "{name}");
+        assert!(answer.stderr.starts_with("error: "), "{name}: {}", answer.stderr);
+    }
+}
+
+#[test]
+fn the_manual_of_a_bundle_and_the_readme_say_the_same() {
+    let [records, reviews] = by_hand();
+    let ours = include_str!("../src/evidence/by_hand.md");
+    let of_reviews = include_str!("../src/evidence/by_hand_review.md");
+    assert_eq!(ours.trim(), format!("```sh\n{records}```"));
+    assert_eq!(of_reviews.trim(), format!("```sh\n{reviews}```"));
+}

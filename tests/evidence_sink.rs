@@ -332,3 +332,53 @@ fn a_run_whose_copies_wait_ends_with_3_and_the_next_one_sends_them() {
     assert_eq!(code, Some(70), "{told}");
     assert!(told.contains("error: ") && told.contains("other bytes are there already"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_are_verified_where_they_lie() {
+    let archive = archive(3);
+    let home = archive.root.path();
+    let server = S3Server::start();
+    fs::create_dir(server.dir.join("evidence")).unwrap();
+    let azurite = Azurite::start();
+    azurite.make("evidence");
+    let plan = format!(
+        "[store.s3]\nendpoint = \"{}\"\npath_style = true\n\
+         [store.azure]\nendpoint = \"{}\"\naccount_key_env = \"TEST_KEY\"\n\
+         [service.orders]\nchecks = \"content only\"\nbackup.location = \"file:///srv/orders/\"\n",
+        server.endpoint, azurite.endpoint
+    );
+    fs::write(home.join("firedrill.toml"), plan).unwrap();
+    let places = [
+        ("s3", "s3://evidence/firedrill/".to_owned(), server.options(), server.environment()),
+        (
+            "azure",
+            format!("az://{ACCOUNT}/evidence/firedrill/"),
+            azurite.options(Access::Key),
+            azurite.environment(),
+        ),
+    ];
+    for (store, location, options, environment) in places {
+        let sink = Sink::open_with(&remote(&location, options), &environment).await.unwrap();
+        send(&archive.log(), "orders", &sink).await.unwrap();
+        let head = archive.head.sha256.to_string();
+        let verify = |location: &str, head: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
+            command.args(["evidence", "verify", "--key", "evidence.pub", "--store", store]);
+            command.args(["--expect-head", head, location]).current_dir(home);
+            command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").env("AWS_REGION", "us-east-1");
+            command.envs(server.variables()).envs(azurite.variables());
+            let output = command.output().unwrap();
+            let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            (output.status.code(), told)
+        };
+        for location in [location.clone(), format!("{location}orders"), format!("{location}orders/")] {
+            let (code, told) = verify(&location, &head);
+            assert_eq!(code, Some(0), "{location}: {told}");
+            assert!(told.contains("orders: sound, L3"), "{location}: {told}");
+        }
+        let (code, told) = verify(&location, &head.replace(|c: char| c.is_ascii_digit(), "0"));
+        assert_eq!(code, Some(1), "{told}");
+        let (code, told) = verify(&format!("{location}nothing/"), &head);
+        assert_eq!(code, Some(1), "{told}");
+    }
+}
