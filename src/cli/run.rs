@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
@@ -167,7 +168,10 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
     let (outcome, heard) = under_signals(tell, |cancel| drill::run(request, face.observer(), cancel))?;
     face.finish();
     let mut outcome = outcome.map_err(|error| Refusal::of_run(&error))?;
-    outcome.degraded.extend(kept::keep(&state, &outcome).err());
+    let page = kept::keep(&state, &outcome).unwrap_or_else(|what| {
+        outcome.degraded.push(what);
+        None
+    });
     let skipped = skipped(&planned, &outcome);
     let code = ended(&outcome, skipped.len(), heard);
     for service in skipped {
@@ -179,7 +183,7 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
     for what in &outcome.degraded {
         output::say(&format!("warning: {}", encode::sentence(what)));
     }
-    match output::result(&result(&outcome, code, shown)) {
+    match output::result(&result(&outcome, page.as_deref(), code, shown)) {
         Ok(()) => Ok(code),
         Err(error) => {
             output::say(&format!("error: the result can't be written: {error}"));
@@ -217,7 +221,7 @@ fn ended(outcome: &RunOutcome, skipped: usize, heard: Option<ExitCode>) -> ExitC
     ExitCode::of_run(&verdicts, bug, blemished || !outcome.degraded.is_empty())
 }
 
-fn result(outcome: &RunOutcome, code: ExitCode, shown: Shown) -> String {
+fn result(outcome: &RunOutcome, page: Option<&Path>, code: ExitCode, shown: Shown) -> String {
     let drills: Vec<_> = outcome
         .drills
         .iter()
@@ -229,7 +233,8 @@ fn result(outcome: &RunOutcome, code: ExitCode, shown: Shown) -> String {
             let columns = layout::readable(layout::stdout_columns());
             let paint = output::with_surroundings(output::stdout_is_terminal(), |around| around.paint());
             let words = summary(&drills, Style { paint, columns, quiet });
-            return if quiet { words } else { words + &heads(outcome) };
+            let page = page.map(|page| format!("page of this run: {}\n", page.display()));
+            return if quiet { words } else { words + &heads(outcome) + &page.unwrap_or_default() };
         }
         Shown::Document => json::document(&run_id, code.number(), &drills),
         Shown::Events => json::last_line(&run_id, code.number(), &drills),
