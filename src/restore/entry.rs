@@ -37,6 +37,7 @@ impl<'a> EntryRunner<'a> {
         match entry.kind.as_str() {
             "BLOB METADATA" => self.create_large_objects(entry).await?,
             "ACL" if entry.tag.starts_with("LARGE OBJECTS ") => self.grant_large_objects(entry).await?,
+            "SCHEMA" if comes_with_every_database(entry) => {}
             _ => self.define(&entry.definition).await?,
         }
         for statement in ownership(entry) {
@@ -117,6 +118,11 @@ impl<'a> EntryRunner<'a> {
         let each = |id: &u32| entry.definition.replace(&before, &format!("{after}{id} "));
         self.define(&ids.iter().map(each).collect::<String>()).await
     }
+}
+
+/// `pg_dump -n public` makes the schema that every new database has; its grants stay then.
+fn comes_with_every_database(entry: &Entry) -> bool {
+    matches!(entry.definition.trim(), "CREATE SCHEMA public;" | "CREATE SCHEMA \"public\";")
 }
 
 /// Whether the server is gone, or can't do anything any more, rather than refuse one statement.
