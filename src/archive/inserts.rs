@@ -241,7 +241,12 @@ impl Cursor<'_> {
         taken.is_some()
     }
 
+    /// `;`, or what `--on-conflict-do-nothing` puts before it: in a table that was dumped, no two
+    /// rows are in conflict.
     fn end(&mut self) -> Option<()> {
+        if self.word(b"ON").is_some() {
+            [b"CONFLICT".as_slice(), b"DO", b"NOTHING"].into_iter().try_for_each(|word| self.word(word))?;
+        }
         (self.took(b';') && self.rest.is_empty()).then_some(())
     }
 
@@ -301,6 +306,8 @@ mod tests {
             ("INSERT INTO t DEFAULT VALUES;", &[], "\n"),
             ("INSERT INTO t OVERRIDING SYSTEM VALUE VALUES (7);", &["id"], "7\n"),
             ("INSERT INTO t VALUES\n\t(1, 'x'),\n\t(2, 'y');", &["a", "b"], "1\tx\n2\ty\n"),
+            ("INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING;", &["a"], "1\n"),
+            ("INSERT INTO t DEFAULT VALUES ON CONFLICT DO NOTHING;", &[], "\n"),
         ];
         for (sql, names, text) in table {
             assert_eq!(rows(sql, names).as_deref(), Some(*text), "{sql}");
@@ -318,6 +325,7 @@ mod tests {
             ("INSERT INTO t DEFAULT VALUES;", &["a"]),
             ("INSERT INTO t VALUES (now());", &["a"]),
             ("INSERT INTO t VALUES (1); DROP TABLE t;", &["a"]),
+            ("INSERT INTO t VALUES (1) ON CONFLICT DO UPDATE SET a = 2;", &["a"]),
             ("INSERT INTO t VALUES ('a", &["a"]),
         ];
         for (sql, names) in table {
