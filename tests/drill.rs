@@ -538,3 +538,62 @@ async fn encodings_of_the_database_and_of_the_dump_are_kept() {
         assert!(record.fidelity.as_ref().unwrap().rows_total >= 2, "{name}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_options_of_pg_dump_are_no_obstacle() {
+    const ROLES: &str = include_str!("../fixtures/differential/roles.sql");
+    const RICH: &str = include_str!("../fixtures/differential/rich.sql");
+    let dumps: &[(&str, &[&str])] = &[
+        ("none", &[]),
+        ("some-schemas", &["-n", "\"Sch\"*", "-n", "public"]),
+        ("some-schemas-quoted", &["-n", "\"Sch\"*", "-n", "public", "--quote-all-identifiers"]),
+        ("one-table", &["-t", "public.*"]),
+        ("without-rows-of-some", &["--exclude-table-data=app.ev*", "--no-unlogged-table-data"]),
+        ("without-owners", &["--no-owner", "--no-comments", "--no-publications", "--no-subscriptions"]),
+        ("many-rows-per-insert", &["--rows-per-insert=13"]),
+        ("inserts-that-forgive", &["--column-inserts", "--on-conflict-do-nothing"]),
+        ("inserts-through-the-root", &["--inserts", "--load-via-partition-root"]),
+        ("quoted", &["--quote-all-identifiers", "--disable-dollar-quoting", "--disable-triggers"]),
+        ("clean", &["--create", "--clean", "--if-exists"]),
+        ("few-digits", &["--extra-float-digits=0"]),
+        ("set-role", &["--use-set-session-authorization", "-Z9"]),
+    ];
+    let place = parent();
+    let source = Source::start(place.path()).await;
+    source.create("rich", "encoding 'UTF8' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'", ROLES).await;
+    source.psql("rich", RICH);
+    let service = |(name, arguments): &(&str, &[&str])| {
+        Service::new(name, &source.dump("rich", arguments, &[])).vouched()
+    };
+    let services: Vec<Service> = dumps.iter().map(service).collect();
+    source.cluster.stop().await.unwrap();
+    let ran = drilled(services).await;
+    for (name, _) in dumps {
+        let record = ran.of(name);
+        assert_eq!(record.verdict.result.0, Verdict::Pass, "{}", told(record));
+        assert!(record.fidelity.as_ref().unwrap().rows_total > 0, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_least_that_must_come_back_is_asked_for() {
+    let unanchored = |name: &str| Service::new(name, &load(15, "none"));
+    let services = [
+        sound("enough").with("minimum = { tables = 24, rows = 500 }"),
+        sound("few-tables").with("minimum = { tables = 25 }"),
+        sound("few-rows").with("minimum = { rows = 100000 }"),
+        unanchored("doubted"),
+        unanchored("accepted").backup_with("accept_unanchored = true"),
+    ];
+    let ran = drilled(services.into()).await;
+    let expected = [
+        ("enough", Verdict::Pass),
+        ("few-tables", Verdict::Fail),
+        ("few-rows", Verdict::Fail),
+        ("doubted", Verdict::Inconclusive),
+        ("accepted", Verdict::Pass),
+    ];
+    for (name, verdict) in expected {
+        assert_eq!(ran.of(name).verdict.result.0, verdict, "{}", told(ran.of(name)));
+    }
+}
