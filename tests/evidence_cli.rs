@@ -153,6 +153,9 @@ fn signing_may_begin_one_day_and_is_demanded_from_then_on() {
     verify(&[]).ended(ExitCode::Failed).says(&["UNSIGNED", "L0"]);
     verify(&["--since", "2026-11-22"]).ended(ExitCode::Passed).says(&["L2"]);
     verify(&["--since", "2026-11-21"]).ended(ExitCode::Failed).says(&["UNSIGNED", "L0"]);
+    verify(&["--since", "2026-11-25"])
+        .ended(ExitCode::Failed)
+        .says(&["NOTHING_HERE", "no record here is of"]);
     verify(&["--allow-unsigned"]).ended(ExitCode::Passed).says(&["sound, L0: nobody vouches for it"]);
 }
 

@@ -91,7 +91,7 @@ impl FaultKind {
             }
             FaultKind::Gap => "ask why no drill ran then; the next record names those that were killed",
             FaultKind::ReviewAstray => "ask the reviewer: what was reviewed is not what lies here",
-            FaultKind::Empty => "see whether this is the folder of a service's evidence",
+            FaultKind::Empty => "see whether this is the folder of a service's evidence, and the period",
         }
     }
 }

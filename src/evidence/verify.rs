@@ -41,6 +41,11 @@ impl Options {
     pub(in crate::evidence) fn concerns(&self, started_at: Moment) -> bool {
         self.since.is_none_or(|since| started_at >= Moment::from(since))
     }
+
+    /// Whether it is not after the period either.
+    fn spans(&self, started_at: Moment) -> bool {
+        self.concerns(started_at) && self.until.is_none_or(|until| started_at <= Moment::from(until))
+    }
 }
 
 /// What was found in a folder.
@@ -149,6 +154,8 @@ fn verify_log(directory: &Path, keys: &[PublicKey], options: &Options) -> Result
     let mut add = |kind, detail: String| faults.push(Fault { kind, detail });
     if records.is_empty() {
         add(FaultKind::Empty, "there is no evidence here".to_owned());
+    } else if !records.iter().any(|record| record.started_at.is_none_or(|began| options.spans(began))) {
+        add(FaultKind::Empty, "no record here is of the period".to_owned());
     }
     if let (Some(expected), Some(head)) = (options.expect_head, walk.head)
         && expected != head.sha256
