@@ -367,8 +367,11 @@ fn evidence_that_cannot_be_stored_takes_nothing_from_the_result_and_is_told() {
     let home = Home::new();
     fs::create_dir(home.state()).unwrap();
     fs::set_permissions(home.state(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    // Where its directory should be. Missing rights would not keep root out.
-    fs::write(home.state().join("evidence"), "in the way").unwrap();
+    // Where the directories of the logs should be. Missing rights would not keep root out.
+    fs::create_dir(home.state().join("evidence")).unwrap();
+    for service in ["one", "two"] {
+        fs::write(home.state().join("evidence").join(service), "in the way").unwrap();
+    }
     let server = store(Hold::Nowhere);
     home.plan(&plan(&server, &["one", "two"], Hold::Nowhere, "10m"));
     let ended = home.run(&["run", "--json"], &credentials()).with(3);
