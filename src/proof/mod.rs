@@ -9,8 +9,10 @@ mod error;
 mod large_objects;
 mod objects;
 mod reading;
+mod relations;
 mod rows;
 mod sequences;
+mod stretches;
 
 pub use checks::{Answer, Answered, CheckReport, put};
 pub use error::Error;

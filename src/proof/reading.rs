@@ -1,8 +1,12 @@
 //! A session that only reads, in the state in which pg_dump writes rows.
 
-use crate::postgres::{Kind, Session, quote_literal};
+use crate::digest::RowHash;
+use crate::postgres::{self, Kind, Session, quote_literal};
 use crate::proof::Error;
 use crate::restore::Scratch;
+
+/// Rows that are told at once.
+const ROWS_PER_TELLING: u64 = 10_000;
 
 /// What the dumping session had, as far as it is known or inferred.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +34,22 @@ impl Manner {
 /// The server is gone, or it is not the drill's own.
 pub async fn open(scratch: &Scratch) -> Result<Session, Error> {
     let session = scratch.connect().await?;
+    pin(&session).await?;
+    Ok(session)
+}
+
+/// Makes `session` read-only, and pins every setting that changes how rows are written.
+///
+/// # Errors
+/// The server is gone.
+pub async fn pin(session: &Session) -> Result<(), Error> {
     let guards = "SET default_transaction_read_only = on; SET search_path = ''; SET row_security = off; \
                   SET statement_timeout = 0; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
                   SET extra_float_digits = 3; SET xmloption = content; SET TimeZone = 'UTC'; \
                   SET bytea_output = 'hex'; SET max_parallel_workers_per_gather = 0; \
                   SELECT pg_catalog.set_config(name, 'view, foreign-table', false) \
                   FROM pg_catalog.pg_settings WHERE name = 'restrict_nonsystem_relation_kind'";
-    session.run(guards).await?;
-    Ok(session)
+    Ok(session.run(guards).await?)
 }
 
 /// Whether the server has the rules of that zone.
@@ -58,4 +70,55 @@ pub async fn knows_zone(session: &Session, zone: &str) -> Result<bool, Error> {
 /// The server does not know the zone.
 pub async fn adopt(session: &Session, manner: &Manner) -> Result<(), Error> {
     Ok(session.run(&manner.statements()).await?)
+}
+
+/// How a table is read.
+pub struct Reading {
+    /// The list of columns as SQL, without parentheses; empty for a table without columns.
+    pub columns: String,
+    /// What stands behind FROM.
+    pub from: String,
+    /// The condition of an extension's configuration table.
+    pub condition: String,
+    /// Pages, where it can be read in stretches.
+    pub pages: Option<u64>,
+    /// The encoding of the rows, quoted.
+    pub encoding: String,
+}
+
+impl Reading {
+    /// The rows of a stretch of pages, or of the whole table.
+    pub fn statement(&self, stretch: Option<(u64, u64)>) -> String {
+        let Reading { columns, from, condition, encoding, .. } = self;
+        let condition = match stretch {
+            Some((first, end)) => {
+                &format!("WHERE ctid >= '({first},0)'::pg_catalog.tid AND ctid < '({end},0)'::pg_catalog.tid")
+            }
+            None => condition,
+        };
+        format!("COPY (SELECT {columns} FROM {from} {condition}) TO STDOUT WITH (ENCODING {encoding})")
+    }
+}
+
+/// The hash of the rows that a statement gives; `tell` is told how many more there are.
+///
+/// # Errors
+/// The server refuses it, or is gone.
+pub async fn hash_of(
+    session: &Session,
+    statement: &str,
+    tell: impl Fn(u64),
+) -> Result<RowHash, postgres::Error> {
+    let mut rows = session.copy_out(statement).await?;
+    let mut hash = RowHash::default();
+    let mut told = 0;
+    while let Some(row) = rows.next().await? {
+        hash.add(row.strip_suffix(b"\n").unwrap_or(&row));
+        if hash.rows() - told >= ROWS_PER_TELLING {
+            tell(hash.rows() - told);
+            told = hash.rows();
+        }
+    }
+    tell(hash.rows() - told);
+    Ok(hash)
 }

@@ -1,0 +1,77 @@
+//! Tables cut into stretches of pages, which several connections read at once.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use crate::digest::RowHash;
+use crate::proof::reading::Reading;
+
+/// Tables above this are read in stretches over several connections.
+const STRETCH_PAGES: u64 = 8192;
+
+/// Why a table was not read back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// There is no such table.
+    Missing,
+    /// The server would not read it.
+    Refused,
+}
+
+/// A table, by its number, and a stretch of its pages where it is not read as a whole.
+pub type Piece = (usize, Option<(u64, u64)>);
+
+/// Stretches to be read, and what was read of each table.
+pub struct Work {
+    open: Mutex<VecDeque<Piece>>,
+    read: Mutex<Vec<Result<RowHash, Unread>>>,
+}
+
+impl Work {
+    /// All that is to be read: a table without a reading is missing.
+    pub fn new<'r>(readings: impl IntoIterator<Item = Option<&'r Reading>>, reads_stretches: bool) -> Work {
+        let mut open = VecDeque::new();
+        let mut read = Vec::new();
+        for (index, reading) in readings.into_iter().enumerate() {
+            read.push(reading.map(|_| RowHash::default()).ok_or(Unread::Missing));
+            let Some(reading) = reading else { continue };
+            let whole = !reading.condition.is_empty() || !reads_stretches;
+            match reading
+                .pages
+                .filter(|pages| !whole && !reading.columns.is_empty() && *pages > STRETCH_PAGES)
+            {
+                None => open.push_back((index, None)),
+                Some(pages) => {
+                    let starts = (0..pages).step_by(STRETCH_PAGES as usize);
+                    // The last stretch has no end: the table may have grown a page since.
+                    open.extend(starts.map(|first| {
+                        let end = first + STRETCH_PAGES;
+                        (index, Some((first, if end >= pages { u64::from(u32::MAX) } else { end })))
+                    }));
+                }
+            }
+        }
+        Work { open: Mutex::new(open), read: Mutex::new(read) }
+    }
+
+    /// What is to be read next.
+    pub fn next(&self) -> Option<Piece> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Adds what was read of a table.
+    pub fn add(&self, index: usize, read: Result<RowHash, Unread>) {
+        let mut all = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        match (all.get_mut(index), read) {
+            (Some(Ok(sum)), Ok(hash)) => sum.merge(&hash),
+            (Some(slot), Err(unread)) => *slot = Err(unread),
+            _ => {}
+        }
+    }
+
+    /// What was read of a table.
+    pub fn outcome(&self, index: usize) -> Result<RowHash, Unread> {
+        let all = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(index).copied().unwrap_or(Err(Unread::Refused))
+    }
+}
