@@ -629,8 +629,28 @@ fn the_statement_says_what_was_proven() {
         judgement.statement(),
         "The backup orders-20261120T010000Z.dump of orders was read whole, has the digest that lies beside \
          it, was restored without an error into a scratch database without a network, and came back with the \
-         rows of the backup in 3 of 3 tables (320000 rows), in a measured recovery time of 17 min 28 s."
+         rows of the backup in 3 of 3 tables (320,000 rows), in a measured recovery time of 17 min 28 s."
     );
+}
+
+#[test]
+fn one_table_is_one_table() {
+    let mut record = passing();
+    let with = |record: &mut Record, state: TableState| {
+        let fidelity = record.fidelity.as_mut().unwrap();
+        let mut table = fidelity.tables[0].clone();
+        (table.state, table.rows, table.restored_rows) = (state, Some(1), Some(1));
+        let objects = (fidelity.large_objects.clone(), fidelity.sequences.clone());
+        *fidelity = Fidelity::of(fidelity.compared_to, vec![table]);
+        (fidelity.large_objects, fidelity.sequences) = objects;
+    };
+    with(&mut record, TableState::Equal);
+    let judgement = judge(&record);
+    assert!(judgement.statement().contains("in 1 of 1 table (1 row), in"), "{}", judgement.statement());
+    with(&mut record, TableState::Different);
+    let said = judge(&record);
+    let words = said.reasons().iter().any(|reason| reason.detail.starts_with("the rows of 1 table are not"));
+    assert!(words, "{:?}", said.reasons());
 }
 
 /// A leaf of the predicate: where it is, and its name among the informational ones.

@@ -1,6 +1,7 @@
 //! Obligations on the content proof and the plan's checks.
 
 use crate::judge::findings::Findings;
+use crate::judge::statement::counted;
 use crate::record::{
     CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Fidelity, ROW_HASH, Record, TableRecord,
     TableState,
@@ -21,22 +22,29 @@ pub(in crate::judge) fn there_are_rows(record: &Record, findings: &mut Findings)
     } else if fidelity.rows_total == 0 {
         findings.add(
             Code::AllTablesEmpty,
-            format!("all {} tables came back empty", fidelity.tables_expected),
+            empty(fidelity.tables_expected),
             "see whether the dump was taken of the right database",
         );
     }
     let least = [
-        (record.objectives.minimum_tables, fidelity.tables_expected, "tables"),
-        (record.objectives.minimum_rows, fidelity.rows_total, "rows"),
+        (record.objectives.minimum_tables, fidelity.tables_expected, "table"),
+        (record.objectives.minimum_rows, fidelity.rows_total, "row"),
     ];
     for (minimum, came, what) in least {
         if let Some(minimum) = minimum.filter(|minimum| came < *minimum) {
             findings.add(
                 Code::ObjectsMissing,
-                format!("{came} {what} came back, and the plan wants at least {minimum}"),
+                format!("{} came back, and the plan wants at least {minimum}", counted(came, what)),
                 "see whether the dump leaves something out",
             );
         }
+    }
+}
+
+fn empty(tables: u64) -> String {
+    match tables {
+        1 => "the only table came back empty".to_owned(),
+        _ => format!("all {} came back empty", counted(tables, "table")),
     }
 }
 
@@ -46,8 +54,8 @@ pub(in crate::judge) fn every_table_came_back(record: &Record, findings: &mut Fi
         findings.add(
             Code::ObjectsMissing,
             format!(
-                "{} tables did not come back: {}",
-                fidelity.tables_missing,
+                "{} did not come back: {}",
+                counted(fidelity.tables_missing, "table"),
                 named(fidelity, TableState::Missing)
             ),
             "",
@@ -57,8 +65,8 @@ pub(in crate::judge) fn every_table_came_back(record: &Record, findings: &mut Fi
         findings.add(
             Code::DataMismatch,
             format!(
-                "the rows of {} tables are not those of the backup: {}",
-                fidelity.tables_different,
+                "the rows of {} are not those of the backup: {}",
+                counted(fidelity.tables_different, "table"),
                 named(fidelity, TableState::Different)
             ),
             "",
@@ -68,8 +76,8 @@ pub(in crate::judge) fn every_table_came_back(record: &Record, findings: &mut Fi
         findings.add(
             Code::DataNotCompared,
             format!(
-                "the rows of {} tables could not be compared: {}",
-                fidelity.tables_not_comparable,
+                "the rows of {} could not be compared: {}",
+                counted(fidelity.tables_not_comparable, "table"),
                 named(fidelity, TableState::NotComparable)
             ),
             "",

@@ -1,6 +1,7 @@
 //! Obligations on the scratch, the stored bytes and the restore.
 
 use crate::judge::findings::Findings;
+use crate::judge::statement::counted;
 use crate::record::{
     Anchor, Artifact, EnvironmentKind, ExpectedArtifact, Network, ObservedArtifact, Record, Restore,
 };
@@ -161,8 +162,8 @@ pub(in crate::judge) fn entries_are_accounted_for(record: &Record, findings: &mu
         );
     }
     if restore.toc_entries_failed > 0 || !restore.failed.is_empty() {
-        let detail =
-            format!("{} entries could not be restored: {}", restore.toc_entries_failed, failures(restore));
+        let entries = counted(restore.toc_entries_failed, "entry");
+        let detail = format!("{entries} could not be restored: {}", failures(restore));
         findings.add(Code::RestoreErrors, detail, "restore the backup by hand to see the server's messages");
     }
 }
@@ -204,7 +205,11 @@ pub(in crate::judge) fn the_structure_is_whole(record: &Record, findings: &mut F
     if indexes > 0 || constraints > 0 {
         findings.add(
             Code::StructureDamaged,
-            format!("{indexes} indexes came back invalid, and {constraints} constraints unvalidated"),
+            format!(
+                "{} came back invalid, and {} unvalidated",
+                counted(indexes, "index"),
+                counted(constraints, "constraint")
+            ),
             "see whether the data at the source breaks its own constraints",
         );
     }

@@ -30,8 +30,10 @@ fn passed(record: &Record) -> String {
     }
     if let Some(fidelity) = &record.fidelity {
         parts.push(format!(
-            "and came back with the rows of the backup in {} of {} tables ({} rows)",
-            fidelity.tables_equal, fidelity.tables_expected, fidelity.rows_total
+            "and came back with the rows of the backup in {} of {} ({})",
+            grouped(fidelity.tables_equal),
+            counted(fidelity.tables_expected, "table"),
+            counted(fidelity.rows_total, "row")
         ));
     }
     let mut sentence = format!("The backup {} of {} {}", name(record), record.service.id, parts.join(", "));
@@ -50,6 +52,30 @@ fn vouched(anchor: Anchor) -> &'static str {
         Anchor::Codec => "fits the checksums inside of it",
         Anchor::None => "has nothing that vouches for it",
     }
+}
+
+/// `1 table`, `1,234 tables`.
+pub(in crate::judge) fn counted(number: u64, noun: &str) -> String {
+    let plural = match noun.strip_suffix('y') {
+        _ if number == 1 => noun.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None if noun.ends_with('x') => format!("{noun}es"),
+        None => format!("{noun}s"),
+    };
+    format!("{} {plural}", grouped(number))
+}
+
+/// A number with its thousands apart: `246,912`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// The last part of the selected object's address.
@@ -77,6 +103,28 @@ pub(in crate::judge) fn words_of(millis: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn things_are_counted_in_groups_and_one_of_them_is_one() {
+        let table = [
+            (0, "0 rows"),
+            (1, "1 row"),
+            (2, "2 rows"),
+            (999, "999 rows"),
+            (1_000, "1,000 rows"),
+            (246_912, "246,912 rows"),
+            (12_345_678, "12,345,678 rows"),
+            (u64::MAX, "18,446,744,073,709,551,615 rows"),
+        ];
+        for (number, words) in table {
+            assert_eq!(counted(number, "row"), words);
+        }
+        let nouns = [("entry", "entries"), ("index", "indexes"), ("table", "tables")];
+        for (noun, plural) in nouns {
+            assert_eq!(counted(1, noun), format!("1 {noun}"));
+            assert_eq!(counted(2_000, noun), format!("2,000 {plural}"));
+        }
+    }
 
     #[test]
     fn lengths_of_time_are_said_in_their_two_largest_units() {
