@@ -448,10 +448,97 @@ fn a_bundle_holds_a_period_and_verifies_as_it_is() {
     assert_eq!(coverage["logs"][0]["due"], 4);
     serde_json::from_slice::<Value>(&fs::read(top.join("schema.json")).unwrap()).unwrap();
     let manual = fs::read_to_string(top.join("VERIFY.md")).unwrap();
-    let lines = manual.split("```sh\n").nth(1).unwrap().split_once("```").unwrap().0;
+    let lines = manual.split("```sh\n").nth(2).unwrap().split_once("```").unwrap().0;
     fs::copy(archive.root.path().join(PUBLIC_FILE), desk.path().join("evidence.pub")).unwrap();
     let told = shell(&top.join("evidence/orders"), lines);
     assert_eq!((told.len(), complains(&told)), (5, false), "{told:#?}");
+}
+
+/// The blocks of shell in a manual.
+fn blocks(manual: &str) -> Vec<&str> {
+    manual.split("```sh\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect()
+}
+
+#[test]
+fn an_auditor_follows_the_manual_of_a_bundle_to_its_end() {
+    let archive = archive(7);
+    archive.review(&archive.files[3]);
+    let period = ["--since", "2026-11-22", "--until", "2026-11-25", "--expect-every", "26h"];
+    bundled(&archive, &[&period[..], &["--reviewer", PUBLIC_FILE]].concat()).ended(ExitCode::Passed);
+    let desk = TempDir::new().unwrap();
+    fs::copy(archive.root.path().join("bundle.tar.gz"), desk.path().join("BUNDLE.tar.gz")).unwrap();
+    for name in ["evidence.pub", "reviewer.pub"] {
+        fs::copy(archive.root.path().join(PUBLIC_FILE), desk.path().join(name)).unwrap();
+    }
+    let unpacked = shell(desk.path(), "tar -xzf BUNDLE.tar.gz");
+    assert_eq!(unpacked, [""; 0]);
+    let top = desk.path().join("firedrill-evidence");
+    let manual = fs::read_to_string(top.join("VERIFY.md")).unwrap();
+
+    // The one line with firedrill.
+    let line = manual.lines().find_map(|line| line.strip_prefix("    firedrill ")).unwrap();
+    let answer = firedrill(desk.path(), &line.split(' ').collect::<Vec<_>>()).ended(ExitCode::Passed);
+    answer.says(&["sound, L2", "records 4", "1 accepted", "signed by sha256:", "each of 4 nights"]);
+
+    // The digest of the key.
+    let digest = shell(desk.path(), "openssl pkey -pubin -in evidence.pub -outform DER | sha256sum");
+    let id = archive.key.public().id().trim_start_matches("sha256:");
+    assert!(digest[0].starts_with(id) && manual.contains("-outform DER | sha256sum"), "{digest:?}");
+    assert!(top.join(format!("keys/{id}.pub")).exists());
+
+    // The tables of a drill, the chain, the reviews.
+    let [tables, chain, reviews] = blocks(&manual)[..] else { panic!("{manual}") };
+    let folder = top.join("evidence/orders");
+    let record = archive.files[2].file_name().unwrap().to_str().unwrap().strip_suffix(".dsse.json").unwrap();
+    let told = shell(&folder, &tables.replace("RECORD", record));
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert!(told[1].starts_with("public.orders\tequal\t300000\t300000\t"), "{told:#?}");
+    for lines in [chain, reviews] {
+        let told = shell(&folder, lines);
+        assert!(!complains(&told) && !told.is_empty(), "{told:#?}");
+    }
+
+    // The files that it names are there, and no others.
+    let mut names: Vec<String> =
+        fs::read_dir(&top).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let expected = [
+        "SHA256SUMS",
+        "VERIFY.md",
+        "coverage.json",
+        "coverage.txt",
+        "evidence",
+        "keys",
+        "report.html",
+        "review-schema.json",
+        "schema.json",
+    ];
+    assert_eq!(names, expected);
+    for name in expected {
+        assert!(manual.contains(&format!("`{name}")) || name == "VERIFY.md", "{name} is not told of");
+    }
+}
+
+#[test]
+fn a_bundle_holds_its_period_as_a_page() {
+    let archive = Archive::without(7, &[3]);
+    let period = ["--since", "2026-11-20", "--until", "2026-11-26", "--expect-every", "26h"];
+    bundled(&archive, &period).ended(ExitCode::Failed);
+    let desk = TempDir::new().unwrap();
+    let untar = format!("tar -xzf {}/bundle.tar.gz", archive.root.path().display());
+    assert_eq!(shell(desk.path(), &untar), [""; 0]);
+    let html = fs::read_to_string(desk.path().join("firedrill-evidence/report.html")).unwrap();
+    assert!(html.contains("orders: 1 of 7 nights has no record: 1 between"), "{html}");
+    assert!(html.contains("Evidence from 2026-11-20T00:00:00.000Z to 2026-11-27T00:00:00.000Z."), "{html}");
+    assert!(html.contains("6 drills with a record; signatures, chain and verdicts were checked"), "{html}");
+    let last = archive.files[6].file_name().unwrap().to_str().unwrap();
+    assert!(html.contains(&format!("evidence/orders/{last}")), "the file is named as it lies here");
+    // The file that is gone, and not only the night, is what makes it unsound.
+    assert!(html.contains("The evidence of orders is not sound."), "{html}");
+    assert!(
+        !html.contains("<script") && !html.contains("=\"http") && !html.contains("src="),
+        "nothing is loaded"
+    );
 }
 
 #[test]
@@ -463,7 +550,8 @@ fn the_same_evidence_gives_the_same_bundle_and_none_is_overwritten() {
     assert!(refused.stderr.contains("File exists"), "{}", refused.stderr);
     fs::rename(archive.root.path().join("bundle.tar.gz"), &first).unwrap();
     bundled(&archive, &[]).ended(ExitCode::Passed);
-    assert_eq!(fs::read(first).unwrap(), fs::read(archive.root.path().join("bundle.tar.gz")).unwrap());
+    let again = fs::read(archive.root.path().join("bundle.tar.gz")).unwrap();
+    assert!(fs::read(first).unwrap() == again, "the bytes differ");
     let none = bundled(&archive, &["--since", "2027-01-01"]).ended(ExitCode::Usage);
     assert!(none.stderr.contains("there is no such evidence"), "{}", none.stderr);
 }

@@ -333,7 +333,15 @@ fn the_window_holds_the_latest_drills() {
     assert_eq!((account.missing, account.recovery.spread.unwrap().censored), (0, 0));
     let (since, until) = account.period.unwrap();
     assert_eq!(until.since(since).get(), 7 * 86_400_000);
-    let empty = Account::of(&Past { service: "x".into(), drills: vec![], unreadable: vec![] }, 8);
+    let empty = Account::of(
+        &Past {
+            service: "x".into(),
+            drills: vec![],
+            unreadable: vec![],
+            signed: firedrill::history::Signed::Unchecked,
+        },
+        8,
+    );
     assert_eq!((empty.drills, empty.period, empty.recovery.spread), (0, None, None));
 }
 

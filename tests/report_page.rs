@@ -44,7 +44,7 @@ fn written(html: String) -> Page {
 }
 
 fn page_of(series: &[Series], now: Timestamp) -> Page {
-    written(page(Shown { series, now, age_max: None }).unwrap())
+    written(page(Shown { series, now, age_max: None, notes: &[] }).unwrap())
 }
 
 /// Services that stand in every way there is, with a month of drills.

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::catalog::backup::CLOCK_SKEW;
 use crate::catalog::{Backup, Catalog};
+use crate::cli::history::believe;
+use crate::cli::known_keys::known_keys;
 use crate::cli::refusal::Refusal;
 use crate::cli::runtime::under_signals;
 use crate::cli::{Places, output, run};
@@ -27,7 +30,8 @@ const AT_ONCE: usize = 8;
 #[command(after_help = "\
 A backup is proven by a drill in which this very object came back whole: same name, size and
 version (or tag), and same digest where one lies beside it. The drill passed, or failed by its
-objectives alone. Nothing is restored.
+objectives alone, and a known key signed its record, where one is known: the one beside the
+plan's private key, those that the plan names as 'public', or --key. Nothing is restored.
 
 Exit codes:
     0  each service has backups, the newest as young as its cadence and objective demand
@@ -44,15 +48,22 @@ pub struct Arguments {
     /// Show so many backups of each service; figures and JSON always hold all
     #[arg(long, value_name = "N", default_value = "20")]
     last: NonZeroUsize,
+    /// A public key that must have signed the evidence; may be repeated [default: those that the
+    /// plan knows]
+    #[arg(long = "key", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    keys: Vec<PathBuf>,
 }
 
 /// Lists the stores of the services that were asked for.
 pub fn backups(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     let mut plan = places.plan()?;
     run::chosen(&mut plan, &arguments.services)?;
-    let evidence = places.state()?.path().join("evidence");
+    let evidence = places.evidence_of(Some(&plan))?;
+    let keys = known_keys(&arguments.keys, Some(&plan))?;
     let pasts = plan.services.iter().map(|service| recall_directly(&evidence, &service.name));
-    let pasts: Vec<Past> = pasts.collect::<Result<_, _>>().map_err(|error| Refusal::of_evidence(&error))?;
+    let mut pasts: Vec<Past> =
+        pasts.collect::<Result<_, _>>().map_err(|error| Refusal::of_evidence(&error))?;
+    believe(&mut pasts, &evidence, &keys)?;
 
     let look = || async {
         let services = plan.services.iter().zip(&pasts).map(|(service, past)| look(service, past));
@@ -130,6 +141,7 @@ fn listed<'a>(service: &'a Service, past: &'a Past, seen: &'a Result<Seen, Reaso
             },
         },
         unreadable: past.unreadable.len(),
+        signed: past.signed,
     }
 }
 

@@ -1,15 +1,17 @@
 //! `firedrill history`: what past drills say, and where it leads.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::cli::backups::as_json;
+use crate::cli::known_keys::known_keys;
 use crate::cli::refusal::Refusal;
 use crate::cli::{Places, output};
-use crate::evidence;
+use crate::evidence::{self, PublicKey};
 use crate::exit_code::ExitCode;
-use crate::history::{Account, PATIENCE, Recalled, WINDOW_MAX, recall};
+use crate::history::{Account, PATIENCE, Past, Recalled, WINDOW_MAX, recall};
+use crate::plan::Plan;
 use crate::report::{encode, history as report};
 
 /// Files of evidence that are named when they can't be read; the rest are counted.
@@ -20,8 +22,9 @@ const NAMED_MAX: usize = 5;
 #[command(after_help = "\
 It reads the evidence of past drills and needs no plan. Drills that did not pass count as worse
 than any that did; a 95th percentile needs 20 drills, a trend 8. The cache of it, history.sqlite
-in the state directory, may be deleted at any time. Nothing is verified here: 'firedrill evidence
-verify' is for that.
+in the state directory, may be deleted at any time. Signatures are checked where a public key is
+known: the one beside the plan's private key, those that the plan names as 'public', or --key.
+The chain is not: 'firedrill evidence verify' is for that.
 
 Exit codes:
     0  all evidence was read
@@ -37,6 +40,10 @@ pub struct Arguments {
     /// Look at so many drills of each service, the latest ones
     #[arg(long, value_name = "N", default_value = "100", value_parser = window)]
     last: usize,
+    /// A public key that must have signed the evidence; may be repeated [default: those that the
+    /// plan knows]
+    #[arg(long = "key", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    keys: Vec<PathBuf>,
 }
 
 fn window(text: &str) -> Result<usize, String> {
@@ -49,11 +56,14 @@ fn window(text: &str) -> Result<usize, String> {
 /// Shows the history of the services that were asked for.
 pub fn history(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     let state = places.state()?;
-    let evidence = state.path().join("evidence");
-    let services = services(arguments, places, &evidence)?;
+    let plan = places.plan_if_any()?;
+    let evidence = places.evidence_of(plan.as_ref())?;
+    let keys = known_keys(&arguments.keys, plan.as_ref())?;
+    let services = services(arguments, plan, &evidence)?;
     let cache = state.path().join("history.sqlite");
-    let recalled =
+    let mut recalled =
         recall(&cache, &evidence, &services, PATIENCE).map_err(|error| Refusal::of_evidence(&error))?;
+    believe(&mut recalled.pasts, &evidence, &keys)?;
     warn(&recalled);
     let accounts: Vec<Account> =
         recalled.pasts.iter().map(|past| Account::of(past, arguments.last)).collect();
@@ -66,10 +76,18 @@ pub fn history(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refus
     Ok(output::answer_with(&text, code))
 }
 
+/// Leaves of `pasts` only what one of `keys` signed, if there are any.
+pub fn believe(pasts: &mut [Past], evidence: &Path, keys: &[PublicKey]) -> Result<(), Refusal> {
+    for past in pasts.iter_mut().filter(|_| !keys.is_empty()) {
+        let signatures = evidence::signatures(evidence, &past.service, keys);
+        past.believe(signatures.map_err(|error| Refusal::of_evidence(&error))?);
+    }
+    Ok(())
+}
+
 /// The services that were named; else those of the plan, and behind them what else has
 /// evidence.
-fn services(arguments: &Arguments, places: &Places, evidence: &Path) -> Result<Vec<String>, Refusal> {
-    let plan = places.plan_if_any()?;
+fn services(arguments: &Arguments, plan: Option<Plan>, evidence: &Path) -> Result<Vec<String>, Refusal> {
     let mut known: Vec<String> =
         plan.into_iter().flat_map(|plan| plan.services).map(|service| service.name).collect();
     let logs = evidence::services(evidence).map_err(|error| Refusal::of_evidence(&error))?;

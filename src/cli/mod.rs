@@ -8,6 +8,7 @@ mod evidence;
 mod face;
 mod history;
 mod keygen;
+mod known_keys;
 mod man;
 pub mod memory;
 mod output;

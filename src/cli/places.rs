@@ -50,8 +50,12 @@ impl Places {
     /// Where evidence lies: where the plan says, if there is one, else in the state directory.
     /// Nothing is made.
     pub fn evidence(&self) -> Result<PathBuf, Refusal> {
-        let named = self.plan_if_any()?.and_then(|plan| plan.evidence.directory);
-        match named {
+        self.evidence_of(self.plan_if_any()?.as_ref())
+    }
+
+    /// The same for a plan that was read already.
+    pub fn evidence_of(&self, plan: Option<&Plan>) -> Result<PathBuf, Refusal> {
+        match plan.and_then(|plan| plan.evidence.directory.clone()) {
             Some(directory) => Ok(directory),
             None => Ok(self.state_path()?.join("evidence")),
         }

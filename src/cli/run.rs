@@ -7,6 +7,7 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 
 use crate::cli::face::Face;
+use crate::cli::known_keys::known_keys;
 use crate::cli::refusal::Refusal;
 use crate::cli::report::kept;
 use crate::cli::runtime::under_signals;
@@ -163,12 +164,14 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
     }
     let planned: Vec<_> = request.plan.services.iter().map(|service| service.name.clone()).collect();
     let state = request.state.path().to_owned();
+    let known = known_keys(&[], Some(&request.plan)).unwrap_or_default();
     let screen = face.clone();
     let tell = move |line: &str| screen.say(line);
     let (outcome, heard) = under_signals(tell, |cancel| drill::run(request, face.observer(), cancel))?;
     face.finish();
     let mut outcome = outcome.map_err(|error| Refusal::of_run(&error))?;
-    let page = kept::keep(&state, &outcome).unwrap_or_else(|what| {
+    let keys = if known.is_empty() { outcome.key.iter().cloned().collect() } else { known };
+    let page = kept::keep(&state, &outcome, &keys).unwrap_or_else(|what| {
         outcome.degraded.push(what);
         None
     });
@@ -265,7 +268,14 @@ mod tests {
     fn outcome(records: Vec<Record>) -> RunOutcome {
         let drilled = |record| drill::Drilled { record, evidence: Some("e.json".into()), head: None };
         let drills = records.into_iter().map(drilled).collect();
-        RunOutcome { run_id: RunId::fresh(), drills, degraded: Vec::new(), conflicts: Vec::new() }
+        RunOutcome {
+            run_id: RunId::fresh(),
+            drills,
+            evidence: "evidence".into(),
+            key: None,
+            degraded: Vec::new(),
+            conflicts: Vec::new(),
+        }
     }
 
     fn with_code(code: Code) -> Record {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::drill::{Error, Outside, Site, drill};
 use crate::event::{EventKind, Events, Observer};
-use crate::evidence::{self, Head, Keeper, Sent};
+use crate::evidence::{self, Head, Keeper, PublicKey, Sent};
 use crate::journal::{self, Abandoned, Journal, StateDirectory};
 use crate::plan::{Plan, Service};
 use crate::record::{AbandonedRun, Record, RunId, Trigger};
@@ -43,6 +43,10 @@ pub struct RunOutcome {
     pub run_id: RunId,
     /// A drill for each service that was begun.
     pub drills: Vec<Drilled>,
+    /// The folder that their evidence lies in.
+    pub evidence: PathBuf,
+    /// The key that verifies it; none where nothing is signed.
+    pub key: Option<PublicKey>,
     /// What went wrong around the drills, one line each.
     pub degraded: Vec<String>,
     /// Where somebody else's evidence stands in the place of ours, one line each.
@@ -68,6 +72,8 @@ pub async fn run(
     let mut outcome = RunOutcome {
         run_id: RunId::from(run_id),
         drills: Vec::new(),
+        evidence: keeper.root().to_owned(),
+        key: keeper.public().cloned(),
         degraded: leaked(&abandoned),
         conflicts: Vec::new(),
     };

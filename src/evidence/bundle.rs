@@ -1,5 +1,6 @@
 //! A bundle: the evidence of a period in one file, for somebody who has nothing else.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ use crate::evidence::review::ReviewFile;
 use crate::evidence::schema::{review_schema, schema};
 use crate::evidence::statement::BYTES_MAX;
 use crate::evidence::tar::{self, Reader};
-use crate::evidence::verify::logs_in;
+use crate::evidence::verify::{Options, logs_in};
+use crate::plan::duration;
 use crate::record::Moment;
 
 /// The folder that everything in a bundle lies in.
@@ -102,15 +104,22 @@ fn make_directory(directory: &Path, wanted: bool) -> Result<(), Error> {
     fs::create_dir_all(directory).map_err(|cause| Error::io("make the directory", directory, cause))
 }
 
-/// Writes the bundle of what was gathered in `folder`, with the public keys that were named
-/// and the papers that were made: a gzipped tar archive, the same from the same.
+/// Writes the bundle of what was gathered in `folder` for the period of `options`, with the
+/// public keys that were named and the papers that were made: a gzipped tar archive, the same
+/// from the same.
 ///
 /// # Errors
 /// The folder can't be read, or `out` exists already or can't be written to.
-pub fn write_bundle(folder: &Path, keys: &[PublicKey], papers: &[Paper], out: &Path) -> Result<(), Error> {
+pub fn write_bundle(
+    folder: &Path,
+    keys: &[PublicKey],
+    options: &Options,
+    papers: &[Paper],
+    out: &Path,
+) -> Result<(), Error> {
     let failed = |cause| Error::io("write the bundle", out, cause);
     let file = File::options().write(true).create_new(true).open(out).map_err(failed)?;
-    let written = write_to(file, folder, keys, papers, out);
+    let written = write_to(file, folder, keys, options, papers, out);
     if written.is_err() {
         // Half a bundle is none; it was made just now, by us.
         let _ = fs::remove_file(out);
@@ -122,6 +131,7 @@ fn write_to(
     file: File,
     folder: &Path,
     keys: &[PublicKey],
+    options: &Options,
     papers: &[Paper],
     out: &Path,
 ) -> Result<(), Error> {
@@ -139,8 +149,9 @@ fn write_to(
         }
         by_hand.push_str(&instructions(service, entries.first(), !reviews.is_empty()));
     }
-    for key in keys {
-        let id = key.id().trim_start_matches("sha256:");
+    let by_id =
+        keys.iter().chain(&options.reviewers).map(|key| (key.id().trim_start_matches("sha256:"), key));
+    for (id, key) in by_id.collect::<BTreeMap<_, _>>() {
         add(&format!("keys/{id}.pub"), key.to_pem()?.as_bytes())?;
     }
     for paper in papers {
@@ -148,7 +159,7 @@ fn write_to(
     }
     add("schema.json", schema().to_string().as_bytes())?;
     add("review-schema.json", review_schema().to_string().as_bytes())?;
-    add("VERIFY.md", format!("{FOREWORD}{by_hand}").as_bytes())?;
+    add("VERIFY.md", format!("{}{by_hand}", foreword(keys.len(), options)).as_bytes())?;
     archive.finish().and_then(|file| file.sync_all()).map_err(failed)
 }
 
@@ -172,22 +183,70 @@ impl Archive {
     }
 }
 
+/// What stands in front of the lines for each service.
+fn foreword(keys: usize, options: &Options) -> String {
+    let mut command = "firedrill evidence verify".to_owned();
+    command.push_str(if keys > 0 { " --key evidence.pub" } else { "" });
+    command.push_str(if options.reviewers.is_empty() { "" } else { " --reviewer reviewer.pub" });
+    command.push_str(if options.allow_unsigned { " --allow-unsigned" } else { "" });
+    let moments = [("since", options.since), ("until", options.until)];
+    for (name, moment) in moments.into_iter().filter_map(|(name, moment)| Some((name, moment?))) {
+        command.push_str(&format!(" --{name} {moment}"));
+    }
+    if let Some(every) = options.expect_every {
+        command.push_str(&format!(" --expect-every {}", duration::text(every)));
+    }
+    let several = match keys {
+        0 | 1 => "",
+        _ => {
+            "\n\nSeveral keys signed in this period: name each of them with its own --key, and run the lines\n\
+             below with each; a record of the other key is then one that this key has not signed."
+        }
+    };
+    FOREWORD.replace("COMMAND", &command).replace("SEVERAL", several)
+}
+
 const FOREWORD: &str = "\
 # How to check this evidence
 
 With firedrill, offline, in one line for everything:
 
-    firedrill evidence verify --key evidence.pub BUNDLE.tar.gz
+    COMMAND BUNDLE.tar.gz
 
 Without it, with openssl, jq and sha256sum, as below. Both need the public key of those who
-signed. It lies under `keys/` as well, to be compared, and not to be believed: take the key from
-where it was published, and see that its digest is the name of the file there:
+signed.SEVERAL
+
+| in this bundle | what it is |
+| --- | --- |
+| `evidence/SERVICE/*.dsse.json` | the records, one for each drill, as they were signed; reviews beside them |
+| `keys/` | the public keys that were named when this was made |
+| `report.html` | the records as a page, to read: it needs no network and runs no script |
+| `coverage.txt`, `coverage.json` | which nights have a record, and everything that is wrong with the records |
+| `schema.json`, `review-schema.json` | what each field means, as JSON Schema |
+| `SHA256SUMS` | the digests of all of these |
+
+## The key
+
+The key under `keys/` is there to be compared, and not to be believed: take it from where it was
+published, and see that its digest is the name of the file there:
 
     openssl pkey -pubin -in evidence.pub -outform DER | sha256sum
 
 Nothing else here is signed: `coverage.*`, the report and this file are for reading, and are
 made from the records. `SHA256SUMS` shows damage on the way (`sha256sum -c SHA256SUMS`), not
-forgery. What each field means stands in `schema.json`.
+forgery.
+
+## The tables of a drill
+
+They are no files of their own: what was compared of each table, with rows, bytes and the hashes
+of both sides, stands inside of the signed record. To see it, in `evidence/SERVICE`:
+
+```sh
+jq -r .payload RECORD.dsse.json | base64 -d |
+  jq -r '.predicate.fidelity.tables[]? | [.name, .state, .rows, .restored_rows, .stream_hash, .restored_hash] | @tsv'
+```
+
+## The chain
 
 The last line of each block is the head: compare it with what was told of it in the nights of
 the period, in a mail or a chat. Only that shows whether records were taken off the end.

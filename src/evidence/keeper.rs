@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::evidence::error::Error;
-use crate::evidence::key::SigningKey;
+use crate::evidence::key::{PublicKey, SigningKey};
 use crate::evidence::log::{Log, Written};
 use crate::evidence::outbox::{Sent, send, waiting};
 use crate::evidence::sink::Sink;
@@ -33,6 +33,16 @@ impl Keeper {
         let root = plan.directory.as_deref().unwrap_or(default).to_owned();
         fs::create_dir_all(&root).map_err(|cause| Error::io("make the evidence directory", &root, cause))?;
         Ok(Keeper { root, key, remote: plan.remote.clone() })
+    }
+
+    /// The folder that the logs of the services lie in.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The key that verifies what is kept; none where nothing is signed.
+    pub fn public(&self) -> Option<&PublicKey> {
+        self.key.as_ref().map(SigningKey::public)
     }
 
     /// Judges the record, and appends it to the log of its service.

@@ -34,7 +34,7 @@ pub use keeper::Keeper;
 pub use key::{PRIVATE_FILE, PUBLIC_FILE, PublicKey, SigningKey, keygen};
 pub use log::{Entry, Head, Log, Stored, Written, entries, genesis};
 pub use outbox::{Sent, send, waiting};
-pub use read::{files, services};
+pub use read::{Refused, Signatures, files, services, signatures};
 pub use review::{
     REVIEW_TYPE, REVIEWS_MAX, Review, ReviewFile, ReviewOutcome, ReviewStatement, Word, review,
 };

@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::evidence::envelope::Envelope;
 use crate::evidence::error::{Error, Kind};
+use crate::evidence::fault::with_causes;
+use crate::evidence::key::PublicKey;
 use crate::evidence::log::{Entry, entries, is_safe, read_file};
 use crate::evidence::statement::Statement;
-use crate::record::{Record, Signing};
+use crate::record::{Record, RunId, Signing};
 
 /// How many logs a folder may hold.
 const LOGS_MAX: usize = 100_000;
@@ -52,7 +54,67 @@ pub fn files(root: &Path, service: &str) -> Result<Vec<Entry>, Error> {
     }
 }
 
+/// What the signatures of a log came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signatures {
+    /// Files that nobody signed, from before the first that somebody did.
+    pub unsigned: u64,
+    /// Files that should bear a signature of one of the keys and do not.
+    pub refused: Vec<Refused>,
+}
+
+/// A file whose signature does not stand up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its place in the log.
+    pub sequence: u64,
+    /// The drill that its name claims.
+    pub run_id: RunId,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What is wrong with it, in one line.
+    pub why: String,
+}
+
+/// Checks the signatures of the log of `service` below `root` against `keys`, and nothing else.
+/// Signing may begin one day, and is demanded from then on.
+///
+/// # Errors
+/// As [`files`].
+pub fn signatures(root: &Path, service: &str, keys: &[PublicKey]) -> Result<Signatures, Error> {
+    let mut found = Signatures::default();
+    let mut begun = false;
+    for entry in files(root, service)? {
+        begun |= entry.signed;
+        let why = match entry.signed {
+            true => entry.not_signed_by(keys),
+            false if begun => Some("it is not signed, and records before it are".to_owned()),
+            false => {
+                found.unsigned = found.unsigned.saturating_add(1);
+                None
+            }
+        };
+        let Entry { sequence, run_id, path, .. } = entry;
+        found.refused.extend(why.map(|why| Refused { sequence, run_id, path, why }));
+    }
+    Ok(found)
+}
+
 impl Entry {
+    /// Why none of `keys` has signed the file, if none has.
+    fn not_signed_by(&self, keys: &[PublicKey]) -> Option<String> {
+        let signed = || {
+            let envelope = Envelope::read(&read_file(&self.path)?)?;
+            let payload = envelope.payload()?;
+            Ok::<bool, Error>(envelope.signed_by(&payload, keys).is_some())
+        };
+        match signed() {
+            Ok(true) => None,
+            Ok(false) => Some("none of the known keys has signed it, as it stands".to_owned()),
+            Err(error) => Some(with_causes(&error)),
+        }
+    }
+
     /// The record in the file, if it is of `service` and all that the name of the file says.
     ///
     /// It is read, and not verified: neither the signature nor the chain is looked at, and

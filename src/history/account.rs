@@ -2,7 +2,7 @@
 
 use crate::history::drill::{Content, Drill};
 use crate::history::outlook::{Outlook, outlook};
-use crate::history::past::Past;
+use crate::history::past::{Past, Signed};
 use crate::history::score::{Score, score};
 use crate::history::spread::{Spread, Worse, spread};
 use crate::history::trend::{NoTrend, POINTS_MIN, Point, Trend, Unfit, fit};
@@ -39,6 +39,8 @@ pub struct Account {
     pub missing: u64,
     /// Files that can't be read as evidence.
     pub unreadable: u64,
+    /// What is known of their signatures.
+    pub signed: Signed,
     /// Drills whose verdict the judge does not share today; the worse of the two is counted.
     pub disputed: usize,
     /// Drills before these, which are not counted.
@@ -100,6 +102,7 @@ impl Account {
         let recovery = figures.recovery();
         Account {
             service: past.service.clone(),
+            signed: past.signed,
             period: drills
                 .first()
                 .zip(drills.last())

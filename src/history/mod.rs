@@ -21,7 +21,7 @@ pub use account::{Account, Figure, Ratio, WINDOW_MAX};
 pub use drill::{Artifact, Content, Drill};
 pub use inventory::{Inventory, Item, Limits};
 pub use outlook::{Outlook, outlook};
-pub use past::{PATIENCE, Past, Recalled, Unreadable, recall, recall_directly};
+pub use past::{PATIENCE, Past, Recalled, Signed, Unreadable, recall, recall_directly};
 pub use proof::{Beside, Proofs, Word};
 pub use score::{Score, Scored, score};
 pub use spread::{P95_DRILLS_MIN, Place, Spread, Worse, spread};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::evidence::{self, Entry};
+use crate::evidence::{self, Entry, Refused, Signatures};
 use crate::history::cache::{self, Cache};
 use crate::history::drill::Drill;
 
@@ -19,6 +19,22 @@ pub struct Past {
     pub drills: Vec<Drill>,
     /// Files of the log that are no evidence of a drill.
     pub unreadable: Vec<Unreadable>,
+    /// Whether the drills were signed by whom they should.
+    pub signed: Signed,
+}
+
+/// What is known of the signatures of a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signed {
+    /// Nothing: no key is known, and nobody looked.
+    #[default]
+    Unchecked,
+    /// Every drill that is left was signed by a known key, but for those from before signing
+    /// began.
+    Checked {
+        /// How many those are.
+        unsigned: u64,
+    },
 }
 
 /// A file that should be evidence and can't be read as such.
@@ -103,7 +119,25 @@ pub(in crate::history) fn read(entry: &Entry, service: &str) -> Result<Drill, St
 
 impl Past {
     pub(in crate::history) fn empty(service: &str) -> Past {
-        Past { service: service.to_owned(), drills: Vec::new(), unreadable: Vec::new() }
+        Past {
+            service: service.to_owned(),
+            drills: Vec::new(),
+            unreadable: Vec::new(),
+            signed: Signed::Unchecked,
+        }
+    }
+
+    /// Believes only what `signatures` bear out: what they refuse is no evidence of a drill.
+    pub fn believe(&mut self, signatures: Signatures) {
+        for Refused { sequence, run_id, path, why } in signatures.refused {
+            self.drills.retain(|drill| (drill.sequence, drill.run_id) != (sequence, run_id));
+            if !self.unreadable.iter().any(|other| other.path == path) {
+                let why = format!("believe the evidence '{}': {why}", path.display());
+                self.unreadable.push(Unreadable { path, sequence, why });
+            }
+        }
+        self.unreadable.sort_by_key(|file| file.sequence);
+        self.signed = Signed::Checked { unsigned: signatures.unsigned };
     }
 
     /// Takes what the next file of the log gave.

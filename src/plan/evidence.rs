@@ -11,10 +11,24 @@ use crate::store::{self, Location};
 pub struct Evidence {
     /// Who signs.
     pub signing: Signing,
+    /// The public keys that records which are read here may be signed with, where the plan names
+    /// them; by default the one beside the private key.
+    pub public: Vec<PathBuf>,
     /// Where the logs of the services lie; `evidence` in the state directory by default.
     pub directory: Option<PathBuf>,
     /// Where a copy of every file goes, if anywhere.
     pub remote: Option<Remote>,
+}
+
+impl Evidence {
+    /// Where `firedrill keygen` puts the public key beside the private one that signs; none for
+    /// a key that is no file.
+    pub fn public_beside(&self) -> Option<PathBuf> {
+        match &self.signing {
+            Signing::By(KeySource::File(path)) => Some(path.with_extension("pub")),
+            _ => None,
+        }
+    }
 }
 
 /// Who signs the evidence.

@@ -96,6 +96,11 @@ fn evidence(section: &mut Section<'_>, evidence: &Evidence) {
         Signing::By(KeySource::Variable(name)) => section.quoted("key_env", name),
         Signing::By(KeySource::Credential(name)) => section.quoted("key_credential", name),
     }
+    if !evidence.public.is_empty() {
+        let files: Vec<String> =
+            evidence.public.iter().map(|path| quote(&path.display().to_string())).collect();
+        section.raw("public", &format!("[{}]", files.join(", ")));
+    }
     section.path("directory", evidence.directory.as_deref());
     if let Some(remote) = &evidence.remote {
         section.quoted("location", remote.location.to_string());

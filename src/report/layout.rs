@@ -3,7 +3,8 @@
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 use jiff::Timestamp;
 
-use crate::report::encode::width;
+use crate::history::Signed;
+use crate::report::encode::{self, width};
 use crate::report::paint::Paint;
 
 /// Columns of the label in front of a paragraph.
@@ -105,6 +106,21 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What is to be known of the signatures of drills; nothing where all of them stand up.
+pub fn signatures(signed: Signed) -> Option<String> {
+    match signed {
+        Signed::Checked { unsigned: 0 } => None,
+        Signed::Checked { unsigned } => {
+            let drills = encode::plural(unsigned, "drill");
+            Some(format!("checked; nobody signed {drills} from before signing began"))
+        }
+        Signed::Unchecked => {
+            let how = "name a public key with --key, or as 'public' in the plan's [evidence]";
+            Some(format!("unverified: {how}"))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::evidence::{
-    BYTES_MAX, Checked, Envelope, Error, FaultKind, LogReport, Options, PublicKey, Statement, verify,
+    BYTES_MAX, Checked, Envelope, Error, FaultKind, LogReport, Options, PublicKey, Report, Statement, verify,
 };
 use crate::record::{Moment, Record};
 use crate::report::figures::{self, Figure, Loss};
@@ -34,8 +34,11 @@ pub struct Series {
     pub faults: Vec<String>,
     /// How many things are wrong with it in all.
     pub faults_total: u64,
-    /// Whether signatures were checked against keys that the reader named.
+    /// Whether signatures were checked against known keys.
     pub signatures_checked: bool,
+    /// Drills from before signing began, whose records nobody signed; counted where signatures
+    /// were checked.
+    pub unsigned: u64,
 }
 
 /// One drill, and where its evidence lies.
@@ -92,6 +95,7 @@ impl Series {
             faults: Vec::new(),
             faults_total: 0,
             signatures_checked: false,
+            unsigned: 0,
         }
     }
 
@@ -123,15 +127,18 @@ impl Series {
 }
 
 /// The series of each log below `root`, or of the one log that `root` is, in the order of
-/// their names. With `keys`, only what one of them signed stands up; without, signatures are
-/// not looked at.
+/// their names. With `keys`, only what one of them signed stands up, and what nobody signed
+/// before the first record that one of them did; without, signatures are not looked at.
 ///
 /// # Errors
 /// `root` can't be read. Whatever is wrong with single files is in the series.
 pub fn all(root: &Path, keys: &[PublicKey]) -> Result<Vec<Series>, Error> {
-    let report = verify(root, keys, &options(keys))?;
-    let logs = report.logs.iter().filter(|log| !is_empty(log));
-    Ok(logs.map(|log| series_of(log, keys)).collect())
+    Ok(of(&verify(root, keys, &options(keys))?, keys))
+}
+
+/// The series of each log that was verified with `keys`.
+pub fn of(report: &Report, keys: &[PublicKey]) -> Vec<Series> {
+    report.logs.iter().filter(|log| !is_empty(log)).map(|log| series_of(log, keys)).collect()
 }
 
 /// The series of `service` below `root`; an empty one if there is no log of that name.
@@ -161,7 +168,11 @@ fn series_of(log: &LogReport, keys: &[PublicKey]) -> Series {
     let name = log.directory.file_name().map(|name| name.to_string_lossy().into_owned());
     let mut series = Series::none(&name.unwrap_or_default());
     series.signatures_checked = !keys.is_empty();
-    for checked in &log.records {
+    // The chain binds what lies before a signature to it.
+    let signed_from = log.records.iter().position(|record| record.signed_by.is_some()).unwrap_or_default();
+    for (place, checked) in log.records.iter().enumerate() {
+        let keys = if place < signed_from && is_unsigned(checked) { &[] } else { keys };
+        series.unsigned += u64::from(series.signatures_checked && keys.is_empty());
         for fault in checked.faults.iter().filter(|fault| counts(fault.kind, keys)) {
             series.fault(format!("{}: {}", file_name(&checked.path), fault.detail));
         }
@@ -173,7 +184,8 @@ fn series_of(log: &LogReport, keys: &[PublicKey]) -> Series {
             Err(why) => series.fault(format!("{}: {why}", file_name(&checked.path))),
         }
     }
-    for fault in &log.faults {
+    // A night without a drill takes nothing from the records that there are.
+    for fault in log.faults.iter().filter(|fault| fault.kind != FaultKind::Gap) {
         series.fault(fault.detail.clone());
     }
     let unnamed = series.faults_total.saturating_sub(series.faults.len() as u64);
@@ -188,6 +200,11 @@ fn take(series: &mut Series, record: Record, path: &Path) {
     series.abandoned = series.abandoned.saturating_add(record.chain.abandoned_runs.len() as u64);
     series.drills.push(Point::of(&record));
     series.newest = Some(Drill { record, evidence: Some(path.to_owned()) });
+}
+
+/// Whether a file is of a drill that nobody signed, and no envelope that nobody known did.
+fn is_unsigned(checked: &Checked) -> bool {
+    checked.faults.iter().any(|fault| fault.kind == FaultKind::Unsigned)
 }
 
 /// Whether a fault is one for this reader: without keys, nobody's signature is a fault.

@@ -152,6 +152,13 @@ fn coverage(log: &LogReport, options: &Options) -> String {
     text
 }
 
+/// How well the nights of each log are covered, one sentence each; none without a cadence.
+pub fn coverages(report: &Report, options: &Options) -> Vec<String> {
+    let sentence = |log: &LogReport| format!("{}: {}.", name_of(log), coverage(log, options));
+    let logs = report.logs.iter().filter(|_| options.expect_every.is_some());
+    logs.map(sentence).collect()
+}
+
 /// What nobody asked about, and so was not looked at.
 fn unasked(options: &Options) -> String {
     let mut unasked = Vec::new();

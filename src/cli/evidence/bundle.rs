@@ -1,19 +1,21 @@
 //! `firedrill evidence bundle`: the evidence of a period in one file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
 
 use crate::cli::evidence::kept::Kept;
-use crate::cli::evidence::verify::public_keys;
 use crate::cli::evidence::{moment, refused};
+use crate::cli::known_keys::known_keys;
 use crate::cli::refusal::Refusal;
 use crate::cli::{Places, output};
-use crate::evidence::{self, Options, Paper, Report, gather, write_bundle};
+use crate::evidence::{self, Options, Paper, PublicKey, Report, gather, write_bundle};
 use crate::exit_code::ExitCode;
 use crate::plan::duration;
+use crate::report::html::{Shown, page};
+use crate::report::stored::{self, Series};
 use crate::report::{encode, verified};
 
 /// How wide the lines of the statement about coverage are.
@@ -22,9 +24,9 @@ const COLUMNS: usize = 100;
 /// Put the evidence of a period into one file, for an auditor
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It holds the records and their reviews, the public keys, the schemas, a statement of which
-nights have a record, and VERIFY.md, which says how to check all of it with openssl, jq and
-sha256sum. 'firedrill evidence verify' reads it as it is. The same evidence gives the same file.
+It holds the records and their reviews, the public keys, the schemas, the records as one HTML
+page, a statement of which nights have a record, and VERIFY.md, which says how to check all of it
+with openssl, jq and sha256sum. 'firedrill evidence verify' reads it as it is. The same evidence gives the same file.
 
 Ends with 1 if something is wrong with the evidence; the bundle is written nevertheless, and its
 coverage.txt says what.
@@ -45,7 +47,8 @@ pub struct Arguments {
     /// How often there must be a record: 26h for a nightly drill
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     expect_every: Option<Duration>,
-    /// A public key that may have signed records; it is put into the bundle
+    /// A public key that may have signed records; it is put into the bundle [default: those that
+    /// the plan knows]
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
     /// A public key of somebody who may review; it is put into the bundle
@@ -63,11 +66,13 @@ pub struct Arguments {
 
 /// Writes a bundle, and says what is wrong with what is in it.
 pub fn bundle(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
-    if arguments.keys.is_empty() && !arguments.allow_unsigned {
+    let plan = if arguments.keys.is_empty() { places.plan_if_any()? } else { None };
+    let keys = known_keys(&arguments.keys, plan.as_ref())?;
+    if keys.is_empty() && !arguments.allow_unsigned {
         let remedy = "name the public key that signed, with --key FILE, or say --allow-unsigned";
         return Err(Refusal::new(ExitCode::Usage, "there is no key to check signatures with", remedy));
     }
-    let (keys, reviewers) = (public_keys(&arguments.keys)?, public_keys(&arguments.reviewers)?);
+    let reviewers = known_keys(&arguments.reviewers, None)?;
     let staged = tempfile::Builder::new().prefix("firedrill-bundle-").tempdir().map_err(|error| {
         Refusal::new(ExitCode::Usage, format!("make a temporary folder: {error}"), "see TMPDIR")
     })?;
@@ -83,30 +88,55 @@ pub fn bundle(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusa
         since,
         until,
         allow_unsigned: arguments.allow_unsigned,
-        reviewers: reviewers.clone(),
+        reviewers,
         ..Options::default()
     };
     let report = evidence::verify(staged.path(), &keys, &options).map_err(|error| refused(&error))?;
-    let all_keys = [keys, reviewers].concat();
-    write_bundle(staged.path(), &all_keys, &papers(&report, &options)?, &arguments.out)
-        .map_err(|error| refused(&error))?;
+    let papers = papers(&report, &options, &keys)?;
+    write_bundle(staged.path(), &keys, &options, &papers, &arguments.out).map_err(|error| refused(&error))?;
     let written = output::answer(&verified::text(&report, &options, COLUMNS));
     Ok(if report.is_sound() { written } else { ExitCode::Failed })
 }
 
-/// What is laid beside the evidence. The page that `report` makes of it will lie here as
-/// `report.html`, once there is one.
-fn papers(report: &Report, options: &Options) -> Result<Vec<Paper>, Refusal> {
+/// What is laid beside the evidence.
+fn papers(report: &Report, options: &Options, keys: &[PublicKey]) -> Result<Vec<Paper>, Refusal> {
+    let mut series = stored::of(report, keys);
+    series.iter_mut().for_each(inside);
+    let now = as_of(&series, options.until);
+    let (since, until) = period(options);
+    let mut notes = vec![format!("Evidence from {since} to {until}.")];
+    notes.extend(verified::coverages(report, options));
+    let page = page(Shown { series: &series, now, age_max: options.expect_every, notes: &notes })
+        .map_err(|error| Refusal::new(ExitCode::Bug, format!("make the page: {error}"), ""))?;
     let json = verified::json(report, options)
         .map_err(|error| Refusal::new(ExitCode::Bug, format!("write the coverage: {error}"), ""))?;
     let text = verified::text(report, options, COLUMNS);
-    let period = |moment: Option<Timestamp>, word: &str| {
-        moment.map_or_else(|| format!("its {word} record"), crate::clock::rfc3339_millis)
-    };
-    let (since, until) = (period(options.since, "first"), period(options.until, "last"));
     let text = format!("Evidence from {since} to {until}, as firedrill found it.\n\n{text}");
     Ok(vec![
         Paper { name: "coverage.txt", bytes: text.into_bytes() },
         Paper { name: "coverage.json", bytes: json.into_bytes() },
+        Paper { name: "report.html", bytes: page.into_bytes() },
     ])
+}
+
+/// Names the file of the newest drill as it lies in the bundle.
+fn inside(series: &mut Series) {
+    let Some(drill) = &mut series.newest else { return };
+    let name = drill.evidence.as_deref().and_then(Path::file_name);
+    drill.evidence = name.map(|name| Path::new("evidence").join(&series.service).join(name));
+}
+
+/// The bounds of the period, in words.
+fn period(options: &Options) -> (String, String) {
+    let bound = |moment: Option<Timestamp>, word: &str| {
+        moment.map_or_else(|| format!("its {word} record"), crate::clock::rfc3339_millis)
+    };
+    (bound(options.since, "first"), bound(options.until, "last"))
+}
+
+/// The moment that ages on the page count to: the end of the period, so that the same evidence
+/// gives the same page; that of the last drill while the period is not over.
+fn as_of(series: &[Series], until: Option<Timestamp>) -> Timestamp {
+    let last = series.iter().filter_map(|one| one.drills.last()).map(|drill| drill.ended_at.at()).max();
+    until.filter(|until| *until <= Timestamp::now()).or(last).unwrap_or_else(Timestamp::now)
 }

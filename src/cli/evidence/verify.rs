@@ -8,9 +8,10 @@ use jiff::Timestamp;
 
 use crate::cli::evidence::source::Source;
 use crate::cli::evidence::{moment, refused};
+use crate::cli::known_keys::known_keys;
 use crate::cli::refusal::Refusal;
 use crate::cli::{Places, output};
-use crate::evidence::{self, Options, PublicKey};
+use crate::evidence::{self, Options};
 use crate::exit_code::ExitCode;
 use crate::plan::duration;
 use crate::record::Sha256;
@@ -84,9 +85,9 @@ pub fn verify(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusa
         since: arguments.since,
         until: arguments.until.or(arguments.expect_every.map(|_| Timestamp::now())),
         allow_unsigned: arguments.allow_unsigned,
-        reviewers: public_keys(&arguments.reviewers)?,
+        reviewers: known_keys(&arguments.reviewers, None)?,
     };
-    let keys = public_keys(&arguments.keys)?;
+    let keys = known_keys(&arguments.keys, None)?;
     let source = Source::open(&arguments.path, arguments.store.as_deref(), places)?;
     let report = evidence::verify(source.folder(), &keys, &options).map_err(|error| refused(&error))?;
     if options.expect_head.is_some() && report.logs.len() > 1 {
@@ -100,9 +101,4 @@ pub fn verify(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusa
     };
     let written = output::answer(&text);
     Ok(if report.is_sound() { written } else { ExitCode::Failed })
-}
-
-/// The keys in these files.
-pub fn public_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>, Refusal> {
-    paths.iter().map(|path| PublicKey::read(path).map_err(|error| refused(&error))).collect()
 }

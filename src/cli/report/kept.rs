@@ -8,22 +8,25 @@ use jiff::Timestamp;
 
 use crate::cli::report::write::replace;
 use crate::drill::{Drilled, RunOutcome};
+use crate::evidence::PublicKey;
 use crate::report::html::{Shown, page};
 use crate::report::stored::{self, Drill, Series};
 
 /// Writes the page of a run to `reports/RUN_ID.html` below the state directory, readable by
-/// its owner only. A run without a drill leaves none.
+/// its owner only. A run without a drill leaves none. Earlier drills are shown beside those of the
+/// run, verified with `keys`.
 ///
 /// # Errors
 /// Why it could not be written, in one line.
-pub fn keep(state: &Path, outcome: &RunOutcome) -> Result<Option<PathBuf>, String> {
+pub fn keep(state: &Path, outcome: &RunOutcome, keys: &[PublicKey]) -> Result<Option<PathBuf>, String> {
     if outcome.drills.is_empty() {
         return Ok(None);
     }
-    let series: Vec<Series> = outcome.drills.iter().map(|drilled| series(state, drilled)).collect();
+    let series: Vec<Series> =
+        outcome.drills.iter().map(|drilled| series(&outcome.evidence, keys, drilled)).collect();
     let failed =
         |what: &dyn std::fmt::Display| format!("the report of this run could not be written: {what}");
-    let page = page(Shown { series: &series, now: Timestamp::now(), age_max: None });
+    let page = page(Shown { series: &series, now: Timestamp::now(), age_max: None, notes: &[] });
     let page = page.map_err(|error| failed(&error))?;
     let folder = state.join("reports");
     DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(|error| failed(&error))?;
@@ -33,10 +36,10 @@ pub fn keep(state: &Path, outcome: &RunOutcome) -> Result<Option<PathBuf>, Strin
 }
 
 /// The drill with those before it, as far as their evidence can be read back.
-fn series(state: &Path, drilled: &Drilled) -> Series {
+fn series(evidence: &Path, keys: &[PublicKey], drilled: &Drilled) -> Series {
     let alone = || Series::of_one(&drilled.record);
     let Some(path) = &drilled.evidence else { return alone() };
-    let stored = stored::one(&state.join("evidence"), &drilled.record.service.id, &[]);
+    let stored = stored::one(evidence, &drilled.record.service.id, keys);
     let same = |series: &Series| {
         series.newest.as_ref().and_then(|newest: &Drill| newest.evidence.as_ref()) == Some(path)
     };

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 use jiff::Timestamp;
 
+use crate::cli::known_keys::known_keys;
 use crate::cli::refusal::Refusal;
 use crate::cli::report::write::write;
 use crate::cli::{Places, output};
@@ -31,8 +32,9 @@ Examples:
   firedrill report --prometheus /var/lib/node_exporter/firedrill.prom
   firedrill report orders --nagios --max-age 26h      one line, and a plugin's exit code
 
-Evidence is verified as it is read: its form, its chain, and each verdict, judged again; with
---key, its signatures too. What does not stand up is named, and ends the command with 3.")]
+Evidence is verified as it is read: its form, its chain, each verdict, judged again, and its
+signatures, where a public key is known: the one beside the plan's private key, those that the
+plan names as 'public', or --key. What does not stand up is named, and ends the command with 3.")]
 pub struct Arguments {
     /// The services to show [default: those of the plan; without a plan, all with evidence]
     #[arg(value_name = "SERVICE")]
@@ -49,10 +51,12 @@ pub struct Arguments {
     /// Print one line and end as a Nagios plugin does: 0 ok, 1 warning, 2 critical, 3 unknown
     #[arg(long, conflicts_with_all = ["html", "junit", "prometheus"])]
     nagios: bool,
-    /// The directory of the evidence, instead of the state directory's; no plan is looked for
+    /// The directory of the evidence, instead of the plan's or the state directory's; no plan is
+    /// looked for
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     evidence: Option<PathBuf>,
-    /// A public key that must have signed the evidence; may be repeated
+    /// A public key that must have signed the evidence; may be repeated [default: those that the
+    /// plan knows]
     #[arg(long = "key", value_name = "FILE", value_hint = ValueHint::FilePath)]
     keys: Vec<PathBuf>,
     /// How old the newest record of a service may be [default: as old as a backup, by its
@@ -60,6 +64,11 @@ pub struct Arguments {
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     max_age: Option<Duration>,
 }
+
+/// What is said where nobody's key is known.
+pub const UNCHECKED: &str = "\
+signatures were not checked: name a public key with --key, or as 'public' in the plan's [evidence]
+";
 
 /// Reads the evidence and shows it in each way that was asked for.
 pub fn report(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
@@ -86,7 +95,7 @@ pub fn report(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusa
 
 fn files(arguments: &Arguments, series: &[Series], now: Timestamp) -> Result<ExitCode, Refusal> {
     if let Some(file) = &arguments.html {
-        let page = page(Shown { series, now, age_max: arguments.max_age });
+        let page = page(Shown { series, now, age_max: arguments.max_age, notes: &[] });
         let page =
             page.map_err(|error| Refusal::new(ExitCode::Bug, format!("make the page: {error}"), ""))?;
         write(file, &page)?;
@@ -126,15 +135,14 @@ fn ended(status: Status) -> ExitCode {
 
 /// The series that were asked for.
 fn read(arguments: &Arguments, places: &Places) -> Result<Vec<Series>, Refusal> {
-    let keys = arguments.keys.iter().map(|file| PublicKey::read(file)).collect::<Result<Vec<_>, _>>();
-    let keys = keys.map_err(|error| refused(&error))?;
-    let root = match &arguments.evidence {
-        Some(folder) => folder.clone(),
-        None => places.evidence()?,
-    };
     let plan = match arguments.evidence.is_some() && !places.names_a_plan() {
         true => None,
         false => places.plan_if_any()?,
+    };
+    let keys = known_keys(&arguments.keys, plan.as_ref())?;
+    let root = match &arguments.evidence {
+        Some(folder) => folder.clone(),
+        None => places.evidence_of(plan.as_ref())?,
     };
     let planned: Option<Vec<String>> =
         plan.map(|plan| plan.services.into_iter().map(|service| service.name).collect());
@@ -199,6 +207,10 @@ fn text(series: &[Series]) -> String {
     let paint = output::with_surroundings(output::stdout_is_terminal(), |around| around.paint());
     match drills.is_empty() {
         true => String::new(),
-        false => summary(&drills, Style { paint, columns, quiet: false }),
+        false => {
+            let words = summary(&drills, Style { paint, columns, quiet: false });
+            let unchecked = series.iter().any(|one| !one.signatures_checked && !one.drills.is_empty());
+            words + if unchecked { UNCHECKED } else { "" }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The `[evidence]` table.
 
+use std::path::PathBuf;
+
 use crate::plan::evidence::{Evidence, KeySource, Remote, Signing};
 use crate::plan::fault::{Complaint, shortened};
 use crate::plan::read::faults::Faults;
@@ -7,13 +9,17 @@ use crate::plan::read::table::Table;
 use crate::plan::read::{Context, backup, text};
 use crate::store::Location;
 
+/// How many public keys a plan may name.
+const KEYS_MAX: usize = 100;
+
 /// Reads the table. What is faulty in it is reported, and reads as if it were not there.
 pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) -> Evidence {
     let signing = read_signing(&mut table, context, faults);
+    let public = read_public(&mut table, context, faults);
     let directory = table.take_text("directory", faults, |path| text::path(path, context.base));
     let remote = read_remote(&mut table, context, faults);
     table.finish(faults);
-    Evidence { signing, directory, remote }
+    Evidence { signing, public, directory, remote }
 }
 
 fn read_signing(table: &mut Table<'_>, context: &Context<'_>, faults: &mut Faults) -> Signing {
@@ -44,6 +50,16 @@ fn read_signing(table: &mut Table<'_>, context: &Context<'_>, faults: &mut Fault
         Some(source) => Signing::By(source),
         None => Signing::Declined,
     }
+}
+
+/// The files of public keys, in their order.
+fn read_public(table: &mut Table<'_>, context: &Context<'_>, faults: &mut Faults) -> Vec<PathBuf> {
+    let items = table.take_array("public", faults, "write public = [\"evidence.pub\"]").unwrap_or_default();
+    if let Some(item) = items.get(KEYS_MAX) {
+        item.fault(faults, Complaint::new("there are more than 100 public keys", "name fewer"));
+    }
+    let read = |text: &str| text::path(text, context.base);
+    items.into_iter().take(KEYS_MAX).filter_map(|item| item.text(faults, read)).collect()
 }
 
 /// The name of a systemd credential: it becomes the name of a file.

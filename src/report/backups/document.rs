@@ -7,6 +7,7 @@ use crate::catalog::{Backup, Exposure, Gap};
 use crate::history::{Drill, Item, Word};
 use crate::record::{ConsistencyPoint, Millis, Moment, ReasonLine, RunId, VerdictWord};
 use crate::report::backups::{Listed, Outcome};
+use crate::report::history::SignaturesDocument;
 
 /// The backups of each service. What is not known is absent, never 0.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -74,6 +75,8 @@ struct Found {
     backups: Vec<BackupDocument>,
     /// Files of evidence that could not be read; they prove nothing.
     unreadable_evidence: u64,
+    /// Whether the right ones signed the drills.
+    signatures: SignaturesDocument,
 }
 
 /// One backup.
@@ -191,6 +194,7 @@ fn found(listed: &Listed<'_>) -> Option<Found> {
         proven: inventory.proven() as u64,
         backups: inventory.items.iter().map(|item| backup(item, age(*item))).collect(),
         unreadable_evidence: listed.unreadable as u64,
+        signatures: listed.signed.into(),
     })
 }
 

@@ -8,7 +8,7 @@ use comfy_table::{Cell, CellAlignment, Color};
 use jiff::Timestamp;
 
 use crate::catalog::{Exposure, Gap};
-use crate::history::{Inventory, Item, Limits, Word};
+use crate::history::{Inventory, Item, Limits, Signed, Word};
 use crate::report::encode;
 use crate::report::layout::{self, Page, labelled};
 use crate::verdict::Reason;
@@ -37,6 +37,8 @@ pub struct Listed<'a> {
     pub outcome: Outcome<'a>,
     /// Files of its evidence that could not be read.
     pub unreadable: usize,
+    /// What is known of the signatures of the rest.
+    pub signed: Signed,
 }
 
 /// What came of listing a store.
@@ -80,7 +82,7 @@ fn service(listed: &Listed<'_>, page: Page, rows: usize) -> String {
             for (label, words) in figures(inventory) {
                 text.push_str(&labelled(label, &words, columns));
             }
-            for (label, words) in remarks(inventory, *other_objects, *clock_off, listed.unreadable) {
+            for (label, words) in remarks(inventory, *other_objects, *clock_off, listed) {
                 text.push_str(&labelled(label, &words, columns));
             }
             text
@@ -203,7 +205,7 @@ fn remarks(
     inventory: &Inventory<'_>,
     other_objects: usize,
     clock_off: Option<Duration>,
-    unreadable: usize,
+    listed: &Listed<'_>,
 ) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let limits = inventory.limits;
@@ -237,8 +239,11 @@ fn remarks(
     if let Some(off) = clock_off {
         lines.push(("warning", format!("the store's clock and ours differ by {}", encode::duration(off))));
     }
-    if unreadable > 0 {
-        let files = encode::plural(unreadable as u64, "file");
+    if inventory.proven() > 0 {
+        lines.extend(layout::signatures(listed.signed).map(|words| ("signatures", words)));
+    }
+    if listed.unreadable > 0 {
+        let files = encode::plural(listed.unreadable as u64, "file");
         lines.push(("warning", format!("{files} of evidence could not be read, and proves nothing")));
     }
     lines

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::history::{Account, Figure, NoTrend, Outlook, Place, Ratio, Score, Trend};
+use crate::history::{Account, Figure, NoTrend, Outlook, Place, Ratio, Score, Signed, Trend};
 use crate::record::Moment;
 use crate::report::history::{DAY_MS, GIB, no_trend, scaled};
 
@@ -35,6 +35,8 @@ pub struct ServiceDocument {
     until: Option<Moment>,
     /// How many there are, by how they ended.
     drills: Drills,
+    /// Whether the right ones signed them.
+    signatures: SignaturesDocument,
     /// The conditions that the figures were measured under, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
@@ -71,6 +73,28 @@ struct Drills {
     other_profile: u64,
     /// Drills before these, which are not counted at all.
     earlier: u64,
+}
+
+/// What is known of the signatures of drills.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct SignaturesDocument {
+    /// Whether they were checked against known keys; then what does not stand up is among the
+    /// files that can't be read.
+    checked: bool,
+    /// Drills from before signing began, which nobody signed; absent where nothing was checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsigned: Option<u64>,
+}
+
+impl From<Signed> for SignaturesDocument {
+    fn from(signed: Signed) -> SignaturesDocument {
+        let unsigned = match signed {
+            Signed::Unchecked => None,
+            Signed::Checked { unsigned } => Some(unsigned),
+        };
+        SignaturesDocument { checked: unsigned.is_some(), unsigned }
+    }
 }
 
 /// One figure over the drills, in the unit that its name ends with.
@@ -235,6 +259,7 @@ fn service(account: &Account) -> ServiceDocument {
             other_profile: account.other_profile as u64,
             earlier: account.earlier as u64,
         },
+        signatures: account.signed.into(),
         profile: account.profile.clone(),
         recovery_time_ms: figure(&account.recovery),
         data_age_ms: figure(&account.data_age),

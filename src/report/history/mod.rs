@@ -10,7 +10,7 @@ use crate::history::{Account, Figure, NoTrend, Outlook, POINTS_MIN, Place, Ratio
 use crate::report::encode;
 use crate::report::layout::{self, Page, labelled};
 
-pub use document::{Document, document};
+pub use document::{Document, SignaturesDocument, document};
 
 /// A day, in the milliseconds that trends count in.
 pub const DAY_MS: f64 = 86_400_000.0;
@@ -159,6 +159,9 @@ fn counted(account: &Account) -> Vec<(&'static str, String)> {
             words.push_str(&format!("; {others} under other conditions left out"));
         }
         lines.push(("conditions", words));
+    }
+    if account.drills > 0 {
+        lines.extend(layout::signatures(account.signed).map(|words| ("signatures", words)));
     }
     if account.earlier > 0 {
         let words = format!("{} before these, not counted", encode::plural(account.earlier as u64, "drill"));

@@ -33,6 +33,8 @@ pub struct Shown<'a> {
     pub now: Timestamp,
     /// How old the newest record of a service may be; see [`crate::report::standing`].
     pub age_max: Option<Duration>,
+    /// What is to be known of the whole, such as the period; may be empty.
+    pub notes: &'a [String],
 }
 
 /// The page, as HTML.

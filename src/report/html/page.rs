@@ -40,6 +40,7 @@ pub struct Page {
     made_at_exactly: String,
     version: &'static str,
     source: String,
+    notes: Vec<String>,
     services: Vec<Service>,
 }
 
@@ -89,6 +90,7 @@ impl Page {
             made_at_exactly: rfc3339_millis(shown.now),
             version: env!("CARGO_PKG_VERSION"),
             source: source(shown.series),
+            notes: shown.notes.iter().take(LINES_MAX).map(|note| words::long(note)).collect(),
             services: services.collect(),
         }
     }
@@ -141,7 +143,13 @@ fn source(series: &[Series]) -> String {
         true => "signatures, chain and verdicts were checked",
         false => "chain and verdicts were checked, signatures were not",
     };
-    format!("{} with a record; {signatures}", encode::plural(drills, "drill"))
+    let unsigned: u64 = series.iter().map(|one| one.unsigned).sum();
+    let besides = match unsigned {
+        0 => String::new(),
+        1 => ", but for 1 record from before signing began".to_owned(),
+        _ => format!(", but for {} records from before signing began", encode::count(unsigned)),
+    };
+    format!("{} with a record; {signatures}{besides}", encode::plural(drills, "drill"))
 }
 
 fn detail(series: &Series) -> Option<Detail> {
