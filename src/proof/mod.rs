@@ -3,9 +3,11 @@
 //! Everything here reads; the sessions are read-only, and a question that could not be put
 //! is told apart from an answer that is wrong.
 
+mod canonical;
 mod checks;
 mod dumping;
 mod error;
+pub mod inventory;
 mod large_objects;
 mod objects;
 mod reading;

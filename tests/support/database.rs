@@ -32,6 +32,11 @@ impl Source {
         Source { cluster: start(&install, parent).await, install }
     }
 
+    /// The programs that it is made of.
+    pub fn install(&self) -> &Install {
+        &self.install
+    }
+
     /// A client program of the install, pointed at the server.
     pub fn client(&self, program: &str) -> Command {
         client(&self.install, program, &self.cluster)
