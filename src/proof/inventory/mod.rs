@@ -45,8 +45,8 @@ pub struct Item {
     /// The role that owns it; empty where nobody does.
     pub owner: String,
     /// Who may do what with it, in the order of roles: `reader=SELECT,-=EXECUTE*`, `-` being
-    /// everybody and `*` the right to pass it on; what comes by default is spelled out. Empty
-    /// where nothing can be granted.
+    /// everybody and `*` the right to pass it on; what comes by default is spelled out, but an
+    /// owner's MAINTAIN, which servers before 17 don't know. Empty where nothing can be granted.
     pub grants: String,
     /// Whether it has a comment.
     pub commented: bool,

@@ -70,7 +70,8 @@ impl Question {
                 "(SELECT pg_catalog.string_agg(w.who || '=' || w.what, ',' ORDER BY w.who, w.what) FROM \
                  (SELECT CASE a.grantee WHEN 0 THEN '-' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END AS who, \
                  a.privilege_type || CASE WHEN a.is_grantable THEN '*' ELSE '' END AS what FROM \
-                 pg_catalog.aclexplode(coalesce({column}, pg_catalog.acldefault('{letter}', {owner}))) a) w)"
+                 pg_catalog.aclexplode(coalesce({column}, pg_catalog.acldefault('{letter}', {owner}))) a \
+                 WHERE NOT (a.privilege_type = 'MAINTAIN' AND a.grantee = {owner})) w)"
             )
         });
         let (catalogue, object) = self.object;
