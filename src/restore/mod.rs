@@ -16,6 +16,7 @@ mod chunks;
 mod connection;
 mod entry;
 mod error;
+mod input;
 mod large_objects;
 mod load;
 mod policy;
@@ -31,7 +32,6 @@ mod zone;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::try_join_all;
 
 pub use error::{Error, Failure};
@@ -48,8 +48,8 @@ use crate::clock::Stopwatch;
 use crate::event::{EventKind, Events};
 use crate::restore::before::Before;
 use crate::restore::board::{Board, Outcome};
-use crate::restore::checksum::Summer;
 use crate::restore::connection::Workplace;
+use crate::restore::input::Input;
 use crate::restore::load::{Loaded, Way};
 use crate::restore::policy::{Disposition, Rows};
 use crate::restore::roles::Roles;
@@ -123,23 +123,20 @@ impl From<Error> for Halted {
 /// The store would not give the bytes, or they are not an archive; then `read` tells whether
 /// all of them were there.
 pub async fn open(
-    mut download: Download,
+    download: Download,
     bytes: u64,
     kept: Option<ChecksumAlgorithm>,
     events: &Events,
 ) -> Result<Opened, Halted> {
     let mut parser = TocParser::new();
-    let mut hasher = Summer::new(kept);
+    let mut input = Input::new(download, kept, events);
     let mut first = true;
     loop {
-        let Some(part) = download.next().await else {
+        let Some(part) = input.next().await? else {
             let error = if first { Err(not_an_archive(Kind::Empty)) } else { parser.end() };
             let error = error.map_or_else(|error| Error::archive(&error), |()| Error::lost("the archive"));
-            return Err(halted_at_the_end(error, hasher));
+            return Err(Halted { error, read: Some(Box::new(input.finish())) });
         };
-        let part = part.map_err(|error| Error::store(&error))?;
-        hasher.update(&part);
-        events.emit(EventKind::BytesFetched { bytes: part.len() as u64 });
         let pushed = match sniff(&part) {
             kind if first && kind != Kind::Custom => Err(not_an_archive(kind)),
             _ => parser.push(&part),
@@ -147,29 +144,17 @@ pub async fn open(
         first = false;
         match pushed.and_then(|()| parser.finish_if_complete()) {
             Ok(None) => {}
-            Ok(Some((toc, rest))) => return Ok(Opened { toc: Arc::new(toc), download, bytes, rest, hasher }),
-            Err(error) => return Err(drain(Error::archive(&error), download, hasher).await),
+            Ok(Some((toc, rest))) => return Ok(Opened { toc: Arc::new(toc), input, bytes, rest }),
+            Err(error) => {
+                let error = Error::archive(&error);
+                return Err(Halted { error, read: input.drain().await.map(Box::new) });
+            }
         }
     }
 }
 
 fn not_an_archive(kind: Kind) -> crate::archive::Error {
     crate::archive::Error::NotAnArchive { kind }
-}
-
-/// Reads the rest for its digest alone: it tells whether a second reading finds the same bytes.
-async fn drain(error: Error, mut download: Download, mut hasher: Summer) -> Halted {
-    while let Some(part) = download.next().await {
-        match part {
-            Ok(part) => hasher.update(&part),
-            Err(_) => return Halted { error, read: None },
-        }
-    }
-    halted_at_the_end(error, hasher)
-}
-
-fn halted_at_the_end(error: Error, hasher: Summer) -> Halted {
-    Halted { error, read: Some(Box::new(Read::of(hasher))) }
 }
 
 /// Restores an opened archive into `scratch` over `jobs` connections.
@@ -202,7 +187,7 @@ pub async fn restore(
         board.finish_entry(skipped.entry, Some(skipped));
     }
     let abandon = board.abandoned.clone().drop_guard();
-    let reader = Reader::new(board.clone(), decided.ways, toc.clone(), events.clone());
+    let reader = Reader::new(board.clone(), decided.ways, toc.clone());
     let reading = tokio::task::spawn_blocking(move || reader.run(opened));
     let place = Workplace { scratch, toc: &toc, board: &board, roles: &roles, events };
     let working = work(place, jobs);
@@ -343,11 +328,8 @@ fn account(toc: &Toc, dispositions: &[Disposition], before: Before, loads: Loads
 ///
 /// # Errors
 /// The store would not give all of its bytes.
-pub async fn read_again(mut download: Download, kept: Option<ChecksumAlgorithm>) -> Result<Read, Error> {
-    let mut hasher = Summer::new(kept);
-    while let Some(part) = download.next().await {
-        let part: Bytes = part.map_err(|error| Error::store(&error))?;
-        hasher.update(&part);
-    }
-    Ok(Read::of(hasher))
+pub async fn read_again(download: Download, kept: Option<ChecksumAlgorithm>) -> Result<Read, Error> {
+    let mut input = Input::new(download, kept, &Events::silent());
+    while input.next().await?.is_some() {}
+    Ok(input.finish())
 }

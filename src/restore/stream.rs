@@ -14,14 +14,12 @@ use crate::archive::{
     BlockWalker, Decoded, InsertColumn, InsertReader, Piece as Block, RowReader, Toc, decode,
 };
 use crate::digest::Digest;
-use crate::event::{EventKind, Events};
 use crate::restore::Error;
 use crate::restore::board::Board;
-use crate::restore::checksum::Summer;
 use crate::restore::chunks::{Message, Stream, stream, stream_behind};
+use crate::restore::input::Input;
 use crate::restore::load::{Feed, Load, Piece, Planned, Way};
 use crate::restore::spans::Kind;
-use crate::store::Download;
 use crate::verdict::Blame;
 
 /// Rows are cut into pieces of about this size.
@@ -45,27 +43,16 @@ pub struct Read {
     pub trailing_bytes: u64,
 }
 
-impl Read {
-    /// What `hasher` has taken.
-    pub fn of(hasher: Summer) -> Read {
-        let bytes = hasher.bytes();
-        let (digest, checksum) = hasher.finish();
-        Read { digest, checksum, bytes, trailing_bytes: 0 }
-    }
-}
-
 /// An archive whose table of contents was read, and the rest of which is still to come.
 pub struct Opened {
     /// The table of contents.
     pub toc: Arc<Toc>,
-    /// The rest of the stream.
-    pub download: Download,
+    /// The rest of the stream; it has summed `rest` already.
+    pub input: Input,
     /// The size of the object.
     pub bytes: u64,
     /// What was read of the stream beyond the table of contents.
     pub rest: Bytes,
-    /// Has taken everything read so far, `rest` included.
-    pub hasher: Summer,
 }
 
 /// The reading thread.
@@ -73,15 +60,14 @@ pub struct Reader {
     board: Arc<Board>,
     ways: Ways,
     toc: Arc<Toc>,
-    events: Events,
     runtime: Handle,
     open: Option<SyncSender<Message>>,
 }
 
 impl Reader {
     /// A reader that hands over to `board`. Must be made inside the runtime.
-    pub fn new(board: Arc<Board>, ways: Ways, toc: Arc<Toc>, events: Events) -> Reader {
-        Reader { board, ways, toc, events, runtime: Handle::current(), open: None }
+    pub fn new(board: Arc<Board>, ways: Ways, toc: Arc<Toc>) -> Reader {
+        Reader { board, ways, toc, runtime: Handle::current(), open: None }
     }
 
     /// Reads to the end of the object, whatever happens to its contents: the digest says
@@ -90,7 +76,7 @@ impl Reader {
     /// # Errors
     /// The store would not give all bytes. What is wrong with the archive goes to the board.
     pub fn run(mut self, opened: Opened) -> Result<Read, Error> {
-        let Opened { toc, mut download, rest, mut hasher, .. } = opened;
+        let Opened { toc, mut input, rest, .. } = opened;
         let mut walker = Some(BlockWalker::new(&toc));
         let mut blocks = Vec::new();
         let mut part = Some(rest);
@@ -103,8 +89,7 @@ impl Reader {
                     self.halt(error);
                 }
             }
-            part =
-                self.next_part(&mut download, &mut hasher).inspect_err(|error| self.halt(error.clone()))?;
+            part = self.next_part(&mut input).inspect_err(|error| self.halt(error.clone()))?;
         }
         let trailing_bytes = match walker.map(BlockWalker::finish) {
             Some(Ok(trailer)) => trailer.unread_bytes,
@@ -115,7 +100,7 @@ impl Reader {
             None => 0,
         };
         self.board.stream_over();
-        Ok(Read { trailing_bytes, ..Read::of(hasher) })
+        Ok(Read { trailing_bytes, ..input.finish() })
     }
 
     /// Says why first, and then cuts off the decoder, which could only say that it was.
@@ -124,22 +109,21 @@ impl Reader {
         self.open = None;
     }
 
-    fn next_part(&self, download: &mut Download, hasher: &mut Summer) -> Result<Option<Bytes>, Error> {
+    fn next_part(&self, input: &mut Input) -> Result<Option<Bytes>, Error> {
         let began = self.board.elapsed();
         if self.board.halted().is_some_and(|error| error.reason().code.blame() == Blame::Environment) {
             return Err(Error::lost("the restore"));
         }
         let part = self.runtime.block_on(async {
             tokio::select! {
-                part = download.next() => part.transpose().map_err(|error| Error::store(&error)),
+                part = input.next() => part,
                 () = self.board.abandoned.cancelled() => Err(Error::lost("the restore")),
             }
-        });
-        let Some(part) = part? else { return Ok(None) };
-        hasher.update(&part);
-        self.board.note(Kind::Download, began);
-        self.events.emit(EventKind::BytesFetched { bytes: part.len() as u64 });
-        Ok(Some(part))
+        })?;
+        if part.is_some() {
+            self.board.note(Kind::Download, began);
+        }
+        Ok(part)
     }
 
     fn hand_over(&mut self, blocks: &mut Vec<Block>) -> Result<(), Error> {
