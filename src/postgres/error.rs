@@ -14,6 +14,8 @@ pub enum Kind {
     Start,
     /// The machine refuses the isolation that was required.
     Isolation,
+    /// A server that was given can't be reached, or does not let us in.
+    Unreachable,
     /// The server died, or closed a connection by itself.
     Crashed,
     /// A process of the server was killed by signal 9, or an allocation failed.
@@ -155,7 +157,9 @@ impl Error {
     /// [`Kind::Statement`] and [`Kind::Cancelled`] before.
     pub fn reason(&self) -> Reason {
         let code = match self.kind {
-            Kind::NotInstalled | Kind::Start | Kind::Leftover | Kind::Protocol => Code::ScratchUnavailable,
+            Kind::NotInstalled | Kind::Start | Kind::Unreachable | Kind::Leftover | Kind::Protocol => {
+                Code::ScratchUnavailable
+            }
             Kind::Isolation => Code::IsolationUnavailable,
             Kind::Crashed => Code::ScratchCrashed,
             Kind::OutOfMemory => Code::ScratchOutOfMemory,
@@ -194,6 +198,9 @@ fn remedy(kind: Kind) -> &'static str {
     match kind {
         Kind::NotInstalled => "install PostgreSQL, or name its bin directory in scratch.postgres.bin",
         Kind::Start => "run 'firedrill doctor', which tries the same and says more",
+        Kind::Unreachable => {
+            "see host, port, user, password and certificate of the URL; psql with it must get in"
+        }
         Kind::Isolation => {
             "allow network namespaces on this machine, or set isolation = \"best-effort\" for this service's scratch"
         }
@@ -245,6 +252,7 @@ mod tests {
     fn every_kind_has_a_code_and_a_remedy() {
         let kinds = [
             (Kind::NotInstalled, Code::ScratchUnavailable),
+            (Kind::Unreachable, Code::ScratchUnavailable),
             (Kind::Isolation, Code::IsolationUnavailable),
             (Kind::Crashed, Code::ScratchCrashed),
             (Kind::OutOfMemory, Code::ScratchOutOfMemory),

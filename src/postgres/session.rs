@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
-use tokio_postgres::{AsyncMessage, Client, Config, CopyInSink, CopyOutStream, NoTls, SimpleQueryMessage};
+use tokio_postgres::{
+    AsyncMessage, Client, Config, Connection, CopyInSink, CopyOutStream, NoTls, SimpleQueryMessage,
+};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -56,7 +59,20 @@ impl Session {
     ) -> Result<Session, tokio_postgres::Error> {
         let mut config = Config::new();
         config.user(user).dbname(database).application_name("firedrill");
-        let (client, mut connection) = config.connect_raw(socket, NoTls).await?;
+        let (client, connection) = config.connect_raw(socket, NoTls).await?;
+        Ok(Session::driven(client, connection, database))
+    }
+
+    /// A session whose connection is driven in the background, until the session is dropped.
+    pub(in crate::postgres) fn driven<S, T>(
+        client: Client,
+        mut connection: Connection<S, T>,
+        database: &str,
+    ) -> Session
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let notices = Arc::new(AtomicU64::new(0));
         let count = notices.clone();
         let driving = async move {
@@ -70,7 +86,7 @@ impl Session {
             }
         };
         let connection = AbortOnDropHandle::new(tokio::spawn(driving));
-        Ok(Session { client, database: database.into(), notices, connection })
+        Session { client, database: database.into(), notices, connection }
     }
 
     /// Runs one or several statements, and drops the rows that they return.
