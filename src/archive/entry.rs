@@ -25,6 +25,8 @@ pub enum DataPosition {
     Unknown,
     /// So many bytes from the start of the archive.
     At(u64),
+    /// In files of its own, in an archive that is made of files.
+    Files,
 }
 
 /// One entry, its strings decoded. `kind` is what pg_dump calls the description: `TABLE`,

@@ -48,9 +48,33 @@ impl fmt::Display for Compression {
     }
 }
 
+/// How an archive is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// One file of blocks, `pg_dump -Fc`.
+    Custom,
+    /// A tar file with a member for each table and large object, `pg_dump -Ft`.
+    Tar,
+    /// A directory with a file for each, `pg_dump -Fd`.
+    Directory,
+}
+
+impl Layout {
+    /// The word in evidence.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Layout::Custom => "pg_dump-custom",
+            Layout::Tar => "pg_dump-tar",
+            Layout::Directory => "pg_dump-directory",
+        }
+    }
+}
+
 /// What an archive says about itself before its table of contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
+    /// How the archive is laid out.
+    pub layout: Layout,
     /// The version of the archive format: (1, 12) to (1, 16).
     pub version: (u8, u8),
     /// The third number of the version; 0 in practice, and without meaning.
@@ -94,6 +118,7 @@ fn major(version: &str) -> Option<u32> {
 /// A header before the encoding of its strings is known.
 #[derive(Clone, Debug)]
 pub(super) struct RawHeader {
+    pub layout: Layout,
     pub version: (u8, u8),
     pub revision: u8,
     pub widths: Widths,
@@ -105,8 +130,8 @@ pub(super) struct RawHeader {
     pub dump_version: Vec<u8>,
 }
 
-/// Reads a header whose magic was found before.
-pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<RawHeader, Stop> {
+/// Reads a header, whose magic was found before, of an archive that is laid out so.
+pub(super) fn read(cursor: &mut Cursor<'_>, layout: Layout) -> Result<RawHeader, Stop> {
     cursor.take(b"PGDMP".len())?;
     let version = (cursor.byte()?, cursor.byte()?);
     let revision = cursor.byte()?;
@@ -119,13 +144,17 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<RawHeader, Stop> {
     }
     let widths = Widths { int_bytes: width(cursor)?, offset_bytes: width(cursor)? };
     cursor.widths = widths;
-    format(cursor)?;
+    format(cursor, layout)?;
     let (compression, compression_level) = compression(cursor, version)?;
+    if layout == Layout::Tar && compression != Compression::None {
+        return Err(Error::Unsupported { what: "a tar file with compressed members".into() }.into());
+    }
     let created = created(cursor)?;
     let database = cursor.some_string("the database's name")?.to_vec();
     let server_version = cursor.some_string("the server's version")?.to_vec();
     let dump_version = cursor.some_string("the version of pg_dump")?.to_vec();
     Ok(RawHeader {
+        layout,
         version,
         revision,
         widths,
@@ -145,12 +174,12 @@ fn width(cursor: &mut Cursor<'_>) -> Result<u8, Stop> {
     }
 }
 
-fn format(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+fn format(cursor: &mut Cursor<'_>, layout: Layout) -> Result<(), Stop> {
     let at = cursor.position();
-    match cursor.byte()? {
-        1 => Ok(()),
-        3 => Err(Error::NotAnArchive { kind: Kind::DirectoryToc }.into()),
-        other => Err(Error::corrupt(format!("the format is {other}"), at).into()),
+    match (cursor.byte()?, layout) {
+        (1, Layout::Custom) | (3, Layout::Tar | Layout::Directory) => Ok(()),
+        (3, Layout::Custom) => Err(Error::NotAnArchive { kind: Kind::DirectoryToc }.into()),
+        (other, _) => Err(Error::corrupt(format!("the format is {other}"), at).into()),
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use crate::archive::encoding::Encoding;
 use crate::archive::entry::Entry;
 use crate::archive::error::Error;
-use crate::archive::header::{self, Header, RawHeader};
+use crate::archive::header::{self, Header, Layout, RawHeader};
 use crate::archive::raw_entry::RawEntry;
 use crate::archive::sniff::{Kind, SNIFF_BYTES, sniff};
 use crate::archive::sql::{Malformed, Scanner, Token};
@@ -29,6 +29,7 @@ const MAGIC: &[u8] = b"PGDMP";
 /// pushed; nothing is read twice but the entry that a push ended in.
 #[derive(Debug)]
 pub struct TocParser {
+    layout: Layout,
     buffer: BytesMut,
     /// Where in the archive the buffer begins.
     base: u64,
@@ -54,9 +55,15 @@ impl Default for TocParser {
 }
 
 impl TocParser {
-    /// A parser that has seen nothing.
+    /// A parser of a custom-format archive that has seen nothing.
     pub fn new() -> TocParser {
-        TocParser { buffer: BytesMut::new(), base: 0, needed: MAGIC.len(), state: State::Magic }
+        TocParser::of(Layout::Custom)
+    }
+
+    /// A parser that has seen nothing; of an archive that is made of files, it is to be fed the
+    /// file `toc.dat`.
+    pub fn of(layout: Layout) -> TocParser {
+        TocParser { layout, buffer: BytesMut::new(), base: 0, needed: MAGIC.len(), state: State::Magic }
     }
 
     /// Takes the next bytes of the archive. What an error leaves behind is of no further use.
@@ -145,7 +152,7 @@ impl TocParser {
                 return Ok(0);
             }
             State::Header => {
-                let header = header::read(&mut cursor)?;
+                let header = header::read(&mut cursor, self.layout)?;
                 let taken = cursor.taken();
                 self.state = State::Count(Box::new(header));
                 return Ok(taken);
@@ -155,7 +162,7 @@ impl TocParser {
                 self.state = State::Entries { header: header.clone(), entries: Vec::new(), count };
             }
             State::Entries { header, entries, .. } => {
-                entries.push(RawEntry::read(&mut cursor, header.version)?);
+                entries.push(RawEntry::read(&mut cursor, header)?);
             }
             State::Complete { .. } | State::Taken => {}
         }
@@ -214,6 +221,7 @@ fn meaning(header: RawHeader, raw: Vec<RawEntry>, bytes: u64) -> Result<Toc, Err
     let large_objects = large_objects(&entries, bytes)?;
     let std_strings = std_strings(&entries)?;
     let header = Header {
+        layout: header.layout,
         version: header.version,
         revision: header.revision,
         int_bytes: header.widths.int_bytes,

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use crate::archive::encoding::Encoding;
 use crate::archive::entry::{DataPosition, Entry, Section};
 use crate::archive::error::Error;
+use crate::archive::header::{Layout, RawHeader};
+use crate::archive::member::Member;
 use crate::archive::wire::{Cursor, Stop, number};
 
 /// The most dependencies of one entry that are read.
@@ -33,8 +35,9 @@ pub(super) struct RawEntry {
 }
 
 impl RawEntry {
-    /// Reads the next entry of an archive of this version.
-    pub fn read(cursor: &mut Cursor<'_>, version: (u8, u8)) -> Result<RawEntry, Stop> {
+    /// Reads the next entry of an archive with this header.
+    pub fn read(cursor: &mut Cursor<'_>, header: &RawHeader) -> Result<RawEntry, Stop> {
+        let version = header.version;
         const ACCESS_METHOD_SINCE: (u8, u8) = (1, 14);
         const RELKIND_SINCE: (u8, u8) = (1, 16);
         let at = cursor.position();
@@ -62,7 +65,10 @@ impl RawEntry {
         let owner = owned(cursor.string("an owner")?);
         without_oids(cursor)?;
         let dependencies = dependencies(cursor)?;
-        let position = cursor.data_position()?;
+        let position = match header.layout {
+            Layout::Custom => cursor.data_position()?,
+            Layout::Tar | Layout::Directory => file_position(cursor, id, &kind)?,
+        };
         if has_data == (position == DataPosition::NoData) {
             return Err(Error::corrupt(format!("entry {id} both has data and has none"), at).into());
         }
@@ -124,6 +130,26 @@ fn dump_id(checked: i64) -> u32 {
 fn relkind(cursor: &mut Cursor<'_>) -> Result<Option<char>, Stop> {
     let code = cursor.int_within(0, 127, "the relkind of an entry")?;
     Ok(u8::try_from(code).ok().filter(|code| *code != 0).map(char::from))
+}
+
+/// An archive that is made of files names the one that holds the data of an entry. Only the
+/// names that follow from the entry itself are taken; the files are found by the id alone.
+fn file_position(cursor: &mut Cursor<'_>, id: u32, kind: &[u8]) -> Result<DataPosition, Stop> {
+    let at = cursor.position();
+    let name = match cursor.string("the file of an entry")? {
+        None | Some(b"") => return Ok(DataPosition::NoData),
+        Some(name) => String::from_utf8_lossy(name).into_owned(),
+    };
+    match Member::named(&name) {
+        Some(Member::Rows(rows)) if rows == id => Ok(DataPosition::Files),
+        // A tar file's own name for these is `17.dat`, a file that it doesn't have.
+        Some(Member::Index | Member::IndexOf(_)) if kind == b"BLOBS" => Ok(DataPosition::Files),
+        Some(_) => Err(Error::corrupt(format!("entry {id} has its data in {name:?}"), at).into()),
+        None => {
+            let what = format!("entry {id} has its data in {name:?}, a name that pg_dump does not write");
+            Err(Error::Unsafe { what }.into())
+        }
+    }
 }
 
 /// Tables WITH OIDS are gone since PostgreSQL 12, and so is any way to load them.

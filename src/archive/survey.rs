@@ -4,11 +4,11 @@ use std::io::Read;
 
 use bytes::Bytes;
 
-use crate::archive::blocks::{BlockWalker, Piece, Trailer};
+use crate::archive::blocks::{Piece, Trailer};
 use crate::archive::copy::CopyTarget;
 use crate::archive::decode::{Limits, decode_within};
 use crate::archive::error::Error;
-use crate::archive::parser::TocParser;
+use crate::archive::opening::{Front, Opening};
 use crate::archive::pieces::PieceSource;
 use crate::archive::rows::{RowReader, rows_of};
 use crate::archive::statements::StatementReader;
@@ -53,23 +53,19 @@ pub struct SurveyedObject {
     pub digest: Digest,
 }
 
-/// Reads a whole archive: parses, walks, decodes and counts, as a restore would, taking it in
+/// Reads a whole archive, custom or tar: parses, walks, decodes and counts, as a restore would, taking it in
 /// parts of `part_bytes`. Large archives are for the streaming parts of this room; this is for
 /// small ones, for tests and for fuzzing. Output is held to 64 MiB, then a ratio of 1100, for
 /// each stream.
 pub fn survey(archive: &[u8], part_bytes: usize) -> Result<Survey, Error> {
     let mut parts = archive.chunks(part_bytes.max(1));
-    let mut parser = TocParser::new();
-    let (toc, rest) = loop {
-        if let Some(complete) = parser.finish_if_complete()? {
-            break complete;
-        }
-        match parts.next() {
-            Some(part) => parser.push(part)?,
-            None => parser.end()?,
+    let mut opening = Opening::new();
+    let Front { toc, mut walker, rest } = loop {
+        let part = parts.next().ok_or_else(|| opening.end())?;
+        if let Some(front) = opening.push(Bytes::copy_from_slice(part))? {
+            break front;
         }
     };
-    let mut walker = BlockWalker::new(&toc);
     let mut streams = Streams { toc: &toc, open: None, tables: Vec::new(), large_objects: Vec::new() };
     let mut pieces = Vec::new();
     for part in std::iter::once(rest).chain(parts.map(Bytes::copy_from_slice)) {

@@ -96,7 +96,7 @@ impl Toc {
             .iter()
             .filter_map(|entry| match entry.position {
                 DataPosition::At(offset) => Some((offset, entry.id)),
-                DataPosition::NoData | DataPosition::Unknown => None,
+                DataPosition::NoData | DataPosition::Unknown | DataPosition::Files => None,
             })
             .collect();
         places.sort_unstable();

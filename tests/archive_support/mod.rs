@@ -18,6 +18,12 @@ pub fn load(major: u32, name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The bytes of a fixture that is made of files: `tar.tar`, or `dir-gzip.tgz`, a packed directory.
+pub fn member_archive(major: u32, file: &str) -> Vec<u8> {
+    let path = path(major, "x").with_file_name(file);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// An archive's table of contents and all its pieces.
 pub fn pieces(archive: &[u8]) -> (Toc, Vec<Piece>) {
     let mut parser = TocParser::new();
