@@ -116,13 +116,14 @@ async fn compare(script: &str, create: &str, roles: &str) {
     source.create("source", create, roles).await;
     source.psql("source", script);
     let at_source = source.psql("source", CONTENT);
-    let (written, piped) = (source.dump("source", &[], &[]), source.dump_piped("source", &["-Z0"]));
+    let written = source.dump("source", &[], &[]);
+    let (piped, tar) = (source.dump_piped("source", &["-Z0"]), source.dump_tar("source"));
     source.cluster.stop().await.unwrap();
 
     let theirs = by_pg_restore(&written, create, roles, parent.path()).await;
     assert!(theirs.schema.lines().count() > 100 && theirs.content.lines().count() > 20);
     assert_same("the content at the source", &theirs.content, &at_source);
-    for (name, archive) in [("written", &written), ("piped", &piped)] {
+    for (name, archive) in [("written", &written), ("piped", &piped), ("packed", &tar)] {
         let ours = by_firedrill(archive, parent.path()).await;
         assert_same(&format!("the schema of the archive that was {name}"), &ours.schema, &theirs.schema);
         assert_same(&format!("the content of the archive that was {name}"), &ours.content, &theirs.content);

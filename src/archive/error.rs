@@ -46,7 +46,7 @@ pub enum Error {
         place: Place,
     },
     /// The input is something else, and this is what.
-    #[error("the object is not a custom-format archive of pg_dump, but {kind}")]
+    #[error("the object is not an archive of pg_dump that firedrill reads, but {kind}")]
     NotAnArchive {
         /// What its first bytes say it is.
         kind: Kind,

@@ -130,7 +130,12 @@ fn table_of_contents(
     parser: &mut TocParser,
     part: &mut Bytes,
 ) -> Result<Option<Toc>, Error> {
-    while let Some(cut) = cutter.next(part)? {
+    // A tar file that begins with anything else is not a bad archive, but none.
+    let first = |error| match error {
+        Error::Unsafe { .. } => Error::NotAnArchive { kind: Kind::Tar },
+        other => other,
+    };
+    while let Some(cut) = cutter.next(part).map_err(first)? {
         match cut {
             Cut::Member(Member::Toc) => {}
             Cut::Member(_) => return Err(Error::NotAnArchive { kind: Kind::Tar }),

@@ -39,7 +39,8 @@ impl Kind {
             Kind::Gzip | Kind::Zstd | Kind::Lz4 | Kind::Xz | Kind::Bzip2 => {
                 "store the archive as pg_dump -Fc wrote it; it is compressed inside already"
             }
-            Kind::Tar | Kind::PlainSql | Kind::DirectoryToc => "dump with pg_dump -Fc",
+            Kind::Tar => "store it as pg_dump -Ft wrote it, without packing it anew",
+            Kind::PlainSql | Kind::DirectoryToc => "dump with pg_dump -Fc",
             Kind::Empty => "check the job that dumps and uploads: it stored nothing",
             Kind::Custom | Kind::Unknown => {
                 "check the plan's location and pattern, and what wrote the object"
@@ -52,7 +53,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Kind::Custom => "a custom-format archive",
-            Kind::Tar => "a tar file",
+            Kind::Tar => "another tar file",
             Kind::Gzip => "a gzip file",
             Kind::Zstd => "a zstd file",
             Kind::Lz4 => "an LZ4 file",

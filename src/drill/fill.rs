@@ -129,7 +129,7 @@ pub fn archive(record: &mut Record, toc: &Toc, expected: ExpectedArtifact) {
     let header = &toc.header;
     let artifact = record.artifact.get_or_insert_with(Artifact::unread);
     artifact.expected = expected;
-    artifact.format = Some("pg_dump-custom".to_owned());
+    artifact.format = Some(header.layout.as_str().to_owned());
     artifact.archive_version = Some(format!("{}.{}", header.version.0, header.version.1));
     artifact.compression = Some(header.compression.as_str().to_owned());
     artifact.database = Some(header.database.clone());

@@ -43,7 +43,7 @@ pub use spans::{Kind as SpanKind, Spans};
 pub use stream::{Opened, Read};
 pub use zone::ZoneSamples;
 
-use crate::archive::{CopyTarget, Entry, Kind, Toc, TocParser, sniff};
+use crate::archive::{CopyTarget, Entry, Front, Opening, Toc};
 use crate::clock::Stopwatch;
 use crate::event::{EventKind, Events};
 use crate::restore::before::Before;
@@ -128,33 +128,24 @@ pub async fn open(
     kept: Option<ChecksumAlgorithm>,
     events: &Events,
 ) -> Result<Opened, Halted> {
-    let mut parser = TocParser::new();
+    let mut opening = Opening::new();
     let mut input = Input::new(download, kept, events);
-    let mut first = true;
     loop {
         let Some(part) = input.next().await? else {
-            let error = if first { Err(not_an_archive(Kind::Empty)) } else { parser.end() };
-            let error = error.map_or_else(|error| Error::archive(&error), |()| Error::lost("the archive"));
+            let error = Error::archive(&opening.end());
             return Err(Halted { error, read: Some(Box::new(input.finish())) });
         };
-        let pushed = match sniff(&part) {
-            kind if first && kind != Kind::Custom => Err(not_an_archive(kind)),
-            _ => parser.push(&part),
-        };
-        first = false;
-        match pushed.and_then(|()| parser.finish_if_complete()) {
+        match opening.push(part) {
             Ok(None) => {}
-            Ok(Some((toc, rest))) => return Ok(Opened { toc: Arc::new(toc), input, bytes, rest }),
+            Ok(Some(Front { toc, walker, rest })) => {
+                return Ok(Opened { toc: Arc::new(toc), walker, input, bytes, rest });
+            }
             Err(error) => {
                 let error = Error::archive(&error);
                 return Err(Halted { error, read: input.drain().await.map(Box::new) });
             }
         }
     }
-}
-
-fn not_an_archive(kind: Kind) -> crate::archive::Error {
-    crate::archive::Error::NotAnArchive { kind }
 }
 
 /// Restores an opened archive into `scratch` over `jobs` connections.

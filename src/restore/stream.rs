@@ -10,9 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use crate::archive::{
-    BlockWalker, Decoded, InsertColumn, InsertReader, Piece as Block, RowReader, Toc, decode,
-};
+use crate::archive::{Decoded, InsertColumn, InsertReader, Piece as Block, RowReader, Toc, Walker, decode};
 use crate::digest::Digest;
 use crate::restore::Error;
 use crate::restore::board::Board;
@@ -47,6 +45,8 @@ pub struct Read {
 pub struct Opened {
     /// The table of contents.
     pub toc: Arc<Toc>,
+    /// Cuts what comes behind it.
+    pub walker: Walker,
     /// The rest of the stream; it has summed `rest` already.
     pub input: Input,
     /// The size of the object.
@@ -76,8 +76,8 @@ impl Reader {
     /// # Errors
     /// The store would not give all bytes. What is wrong with the archive goes to the board.
     pub fn run(mut self, opened: Opened) -> Result<Read, Error> {
-        let Opened { toc, mut input, rest, .. } = opened;
-        let mut walker = Some(BlockWalker::new(&toc));
+        let Opened { walker, mut input, rest, .. } = opened;
+        let mut walker = Some(walker);
         let mut blocks = Vec::new();
         let mut part = Some(rest);
         while let Some(bytes) = part {
@@ -91,7 +91,7 @@ impl Reader {
             }
             part = self.next_part(&mut input).inspect_err(|error| self.halt(error.clone()))?;
         }
-        let trailing_bytes = match walker.map(BlockWalker::finish) {
+        let trailing_bytes = match walker.map(Walker::finish) {
             Some(Ok(trailer)) => trailer.unread_bytes,
             Some(Err(error)) => {
                 self.halt(Error::archive(&error));

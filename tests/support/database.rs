@@ -67,6 +67,11 @@ impl Source {
     pub fn dump_piped(&self, database: &str, arguments: &[&str]) -> Vec<u8> {
         said(self.client("pg_dump").arg("-Fc").args(arguments).arg(database))
     }
+
+    /// A tar archive through a pipe.
+    pub fn dump_tar(&self, database: &str) -> Vec<u8> {
+        said(self.client("pg_dump").arg("-Ft").arg(database))
+    }
 }
 
 /// A client program, pointed at a cluster.
