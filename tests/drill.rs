@@ -16,7 +16,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use firedrill::journal::Journal;
-use firedrill::record::{Anchor, CheckOutcome, Record, TableState};
+use firedrill::record::{Anchor, CheckOutcome, ComparedPoint, Record, SignedMillis, TableState};
 use firedrill::verdict::{Code, Verdict};
 use jiff::Timestamp;
 
@@ -302,9 +302,14 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// A yard with one service whose backups are nightly, and were written when they say.
 fn nights(backups: Vec<(String, Vec<u8>)>, lines: &str, ago: &[Duration]) -> Yard {
+    nights_chosen(backups, lines, ago, "every = \"1d\"")
+}
+
+/// The same, of which these lines of the plan choose.
+fn nights_chosen(backups: Vec<(String, Vec<u8>)>, lines: &str, ago: &[Duration], choice: &str) -> Yard {
     let names: Vec<String> = backups.iter().map(|(name, _)| name.clone()).collect();
     let service = Service::new("fx", &[]).with(lines);
-    let service = service.backups("fx-{time:%Y%m%dT%H%M%SZ}.dump", backups).backup_with("every = \"1d\"");
+    let service = service.backups("fx-{time:%Y%m%dT%H%M%SZ}.dump", backups).backup_with(choice);
     let yard = Yard::of([service]);
     for (name, ago) in names.iter().zip(ago) {
         let file = fs::File::options().write(true).open(yard.folder("fx").join(name)).unwrap();
@@ -332,6 +337,29 @@ async fn data_that_is_older_than_the_objective_fails() {
     let yard = nights(vec![nightly(3 * HOUR, "", &archive)], "rpo = \"2h\"", &[3 * HOUR]);
     let record = yard.run().await.of("fx").clone();
     assert_eq!(codes(&record), [Code::RpoMissed], "{}", told(&record));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_backup_is_drilled_and_the_newest_meets_the_objective() {
+    let archive = load(15, "gzip");
+    let ago = [70 * HOUR, 22 * HOUR, 3 * HOUR];
+    for (rpo, reasons) in [("4h", vec![]), ("2h", vec![Code::RpoMissed])] {
+        let backups: Vec<_> = ago.iter().map(|ago| nightly(*ago, "", &archive)).collect();
+        let last = backups[2].0.clone();
+        let choice = "every = \"1d\"\nselect = \"oldest\"";
+        let yard = nights_chosen(backups, &format!("rpo = \"{rpo}\""), &ago, choice);
+        let record = yard.run().await.of("fx").clone();
+        assert_eq!(codes(&record), reasons, "{}", told(&record));
+        let point = record.measurements.recovery_point.unwrap();
+        assert_eq!(point.compared_value, ComparedPoint::NewestBackupAgeMs);
+        let near = |age: SignedMillis, ago: Duration| {
+            (ago.as_millis() as i64..ago.as_millis() as i64 + 600_000).contains(&age.get())
+        };
+        assert!(near(point.data_age_ms, ago[0]), "{point:?}");
+        assert!(near(point.newest_backup_age_ms.unwrap(), ago[2]), "{point:?}");
+        let newest = record.selection.unwrap().newest.unwrap();
+        assert!(newest.uri.ends_with(&last), "{}", newest.uri);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

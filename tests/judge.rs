@@ -633,6 +633,121 @@ fn the_statement_says_what_was_proven() {
     );
 }
 
+/// An older backup was chosen than the one of the passing record, as old as that is called.
+fn older_chosen(record: &mut Record, time: &str) {
+    let block = selection(record);
+    block.policy = Policy::Oldest;
+    let point = block.consistency_point.as_mut().unwrap();
+    let newest =
+        Newest { uri: block.selected.as_ref().unwrap().uri.clone(), consistency_point: point.clone() };
+    point.time = time.parse().unwrap();
+    block.selected.as_mut().unwrap().uri = "s3://acme-backups/orders/older.dump".into();
+    block.selected.as_mut().unwrap().last_modified = Some(time.parse().unwrap());
+    let point = point.clone();
+    block.newest = Some(newest.clone());
+    let worst = Some((Millis::new(89_250_000), 30));
+    let figures = RecoveryPoint::of(record.run.started_at, &point, worst, &record.objectives);
+    record.measurements.recovery_point = Some(figures.beside(&newest.consistency_point));
+}
+
+#[test]
+fn the_drill_of_an_older_backup_is_held_to_the_age_of_the_newest() {
+    let month_old = "2026-10-20T01:00:00.000Z";
+    let (verdict, codes) = judged(|record| older_chosen(record, month_old));
+    assert_eq!((verdict, codes), (Verdict::Pass, vec![]), "a month old, and the newest is of last night");
+    let mut record = passing();
+    older_chosen(&mut record, month_old);
+    let point = record.measurements.recovery_point.unwrap();
+    assert_eq!(point.compared_value, ComparedPoint::NewestBackupAgeMs);
+    assert_eq!((point.loss_now_ms().get(), point.met_now), (5_400_112, Some(true)));
+    assert_eq!(point.data_age_ms.get(), 31 * 86_400_000 + 5_400_112);
+
+    let table: [(&str, Change, Verdict, Code); 7] = [
+        (
+            "the newest is too old",
+            |record| {
+                record.objectives.rpo_ms = Some(Millis::new(5_400_111));
+                older_chosen(record, "2026-10-20T01:00:00.000Z");
+            },
+            Fail,
+            Code::RpoMissed,
+        ),
+        (
+            "the newest is not told, and the chosen one is too old",
+            |record| {
+                older_chosen(record, "2026-10-20T01:00:00.000Z");
+                let point = selection(record).consistency_point.clone().unwrap();
+                selection(record).newest = None;
+                let worst = Some((Millis::new(89_250_000), 30));
+                let figures = RecoveryPoint::of(record.run.started_at, &point, worst, &record.objectives);
+                record.measurements.recovery_point = Some(figures);
+            },
+            Fail,
+            Code::RpoMissed,
+        ),
+        (
+            "the newest is called newer than the listing told",
+            |record| {
+                older_chosen(record, "2026-10-20T01:00:00.000Z");
+                let newest = selection(record).newest.as_mut().unwrap();
+                newest.consistency_point.time = "2026-11-20T02:00:00.000Z".parse().unwrap();
+                let newest = newest.consistency_point.clone();
+                let point = record.measurements.recovery_point.as_mut().unwrap();
+                *point = point.clone().beside(&newest);
+            },
+            Inconclusive,
+            Code::RecordInconsistent,
+        ),
+        (
+            "the newest is older than the chosen one",
+            |record| {
+                older_chosen(record, "2026-10-20T01:00:00.000Z");
+                let newest = selection(record).newest.as_mut().unwrap();
+                newest.consistency_point.time = "2026-10-19T01:00:00.000Z".parse().unwrap();
+                let newest = newest.consistency_point.clone();
+                let point = record.measurements.recovery_point.as_mut().unwrap();
+                *point = point.clone().beside(&newest);
+            },
+            Fail,
+            Code::RecordInconsistent,
+        ),
+        (
+            "the latest was to be chosen",
+            |record| {
+                older_chosen(record, "2026-10-20T01:00:00.000Z");
+                selection(record).policy = Policy::Latest;
+            },
+            Inconclusive,
+            Code::RecordInconsistent,
+        ),
+        (
+            "the newest is the chosen one",
+            |record| {
+                older_chosen(record, "2026-10-20T01:00:00.000Z");
+                let uri = selection(record).selected.as_ref().unwrap().uri.clone();
+                selection(record).newest.as_mut().unwrap().uri = uri;
+            },
+            Inconclusive,
+            Code::RecordInconsistent,
+        ),
+        (
+            "the figure of the newest is another",
+            |record| {
+                older_chosen(record, "2026-10-20T01:00:00.000Z");
+                record.measurements.recovery_point.as_mut().unwrap().newest_backup_age_ms =
+                    Some(SignedMillis::new(1));
+            },
+            Inconclusive,
+            Code::RecordInconsistent,
+        ),
+    ];
+    for (name, change, verdict, code) in table {
+        let (found, codes) = judged(change);
+        assert_eq!(found, verdict, "{name}: {codes:?}");
+        assert!(codes.contains(&code.as_str()), "{name}: {codes:?}");
+    }
+}
+
 #[test]
 fn one_table_is_one_table() {
     let mut record = passing();

@@ -53,6 +53,13 @@ impl Catalog {
         self.backups.iter().rev().find(|backup| since(now, backup.moment()) <= CLOCK_SKEW)
     }
 
+    /// The newest backup that is not of the future and needs no thawing.
+    pub fn newest_restorable(&self, now: Timestamp) -> Option<&Backup> {
+        let restorable =
+            |backup: &&Backup| since(now, backup.moment()) <= CLOCK_SKEW && !backup.object.archived;
+        self.backups.iter().rev().find(restorable)
+    }
+
     /// Where a backup is missing by the plan's cadence, oldest first: the moments of two
     /// neighbours are further apart than `every` and `grace`, however they are read. The
     /// stretch from the newest until now is one too. None where the plan gives no cadence.

@@ -31,7 +31,7 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t = Scenario::Latest)]
     scenario: Scenario,
     /// Which backup, instead of the plan's choice: 'latest', 'oldest', 'random within 30d', or
-    /// one by its name
+    /// one by its name. The recovery point objective is held to the newest one all the same
     #[arg(long, value_name = "BACKUP", value_parser = Select::parse)]
     select: Option<Select>,
     /// Connections to the scratch server that restore at once, instead of the plan's number

@@ -12,7 +12,7 @@ use crate::proof::{Alike, Answer, CheckReport, Comparison, Objects, State};
 use crate::record::{
     Artifact, CheckKind, CheckOutcome, CheckRecord, Compared, Engine, Environment, EnvironmentKind,
     ExcludedEntry, ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, Millis, Moment, Network,
-    Observed, ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected,
+    Newest, Observed, ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected,
     RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord,
     TableState, WarningCode, WarningLine,
 };
@@ -47,6 +47,7 @@ pub fn listing(record: &mut Record, catalog: &Catalog, select: &Select) {
         candidates: catalog.backups.len() as u64,
         selected: None,
         consistency_point: None,
+        newest: None,
         freshness: cadence
             .zip(newest)
             .map(|((period, grace), newest)| Freshness::of(started_at, newest, period, grace)),
@@ -113,6 +114,14 @@ pub fn header_point(record: &mut Record, found: ConsistencyPoint, against: &[Rea
     }
 }
 
+/// The newest backup that could be restored, if it is not the one that was chosen.
+fn other_newest(selected: Option<&Selected>, catalog: &Catalog, now: Timestamp) -> Option<Newest> {
+    let newest = catalog.newest_restorable(now)?;
+    let other = selected.is_none_or(|selected| selected.uri != newest.object.uri);
+    let point = newest.point.filter(|_| other)?;
+    Some(Newest { uri: newest.object.uri.clone(), consistency_point: point.into() })
+}
+
 /// How old the data is, and how old it could have been.
 pub fn recovery_point(record: &mut Record, catalog: &Catalog, available_at: Timestamp, now: Timestamp) {
     let Some(point) = record.selection.as_ref().and_then(|block| block.consistency_point.clone()) else {
@@ -120,6 +129,12 @@ pub fn recovery_point(record: &mut Record, catalog: &Catalog, available_at: Time
     };
     let worst = catalog.exposure(now).map(|exposure| (Millis::from(exposure), catalog.backups.len() as u64));
     let mut figures = RecoveryPoint::of(record.run.started_at, &point, worst, &record.objectives);
+    if let Some(block) = record.selection.as_mut().filter(|block| block.policy != Policy::Latest) {
+        block.newest = other_newest(block.selected.as_ref(), catalog, now);
+        if let Some(newest) = &block.newest {
+            figures = figures.beside(&newest.consistency_point);
+        }
+    }
     figures.since_backup_available_ms = Some(record.run.started_at.since(Moment::from(available_at)));
     record.measurements.recovery_point = Some(figures);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::clock::Phase;
 use crate::judge::judge;
-use crate::record::{Millis, Moment, Policy, ReasonCode, Record, RunId, Sha256, SignedMillis};
+use crate::record::{Millis, Moment, Policy, ReasonCode, Record, RecoveryPoint, RunId, Sha256, SignedMillis};
 use crate::verdict::{Blame, Code, Verdict};
 
 /// The figures of one drill; what was not measured is absent.
@@ -37,7 +37,7 @@ pub struct Drill {
     pub restore: Option<Millis>,
     /// Stored bytes that were read.
     pub read_bytes: Option<u64>,
-    /// How old the data was.
+    /// How old the data of the newest backup was, which mostly is the one that was restored.
     pub data_age: Option<SignedMillis>,
     /// The recovery time objective.
     pub rto: Option<Millis>,
@@ -129,7 +129,7 @@ impl Drill {
             declared: recovery_time.map(|time| sum(&time.declared_overheads_ms)).unwrap_or_default(),
             restore: recovery_time.and(restore).map(|phase| phase.duration_ms),
             read_bytes: observed.map(|observed| observed.bytes),
-            data_age: record.measurements.recovery_point.as_ref().map(|point| point.data_age_ms),
+            data_age: record.measurements.recovery_point.as_ref().map(RecoveryPoint::loss_now_ms),
             rto: record.objectives.rto_ms,
             rpo: record.objectives.rpo_ms,
         }

@@ -3,8 +3,8 @@
 use crate::judge::findings::Findings;
 use crate::judge::statement::words_of;
 use crate::record::{
-    ComparedPoint, ConsistencySource, Freshness, Millis, Moment, Policy, REJECTED_MAX, Record, RecoveryPoint,
-    RpoJudgedBy,
+    ComparedPoint, ConsistencyPoint, ConsistencySource, Freshness, Millis, Moment, Policy, REJECTED_MAX,
+    Record, RecoveryPoint, RpoJudgedBy, Selection,
 };
 use crate::verdict::Code;
 
@@ -148,13 +148,52 @@ pub(in crate::judge) fn the_data_is_young_enough(record: &Record, findings: &mut
         "recovery_point holds a worst case or its backups, but not both",
     );
     let mut expected = RecoveryPoint::of(record.run.started_at, point, worst, &record.objectives);
+    let mut source = point.source;
+    if let Some(newest) = the_newest(record, selection, point, findings) {
+        expected = expected.beside(newest);
+        source = newest.source;
+    }
     expected.since_backup_available_ms = measured.since_backup_available_ms;
     expected.content_age_ms = measured.content_age_ms;
     findings.must_agree(*measured == expected, "recovery_point is not what its figures say");
 
     if let Some(rpo) = record.objectives.rpo_ms {
-        meets_rpo(record, &expected, point.source, rpo, findings);
+        meets_rpo(record, &expected, source, rpo, findings);
     }
+}
+
+/// The moment of the newest backup, where another one was restored: what would be lost now is
+/// told by the newest, and not by how old a backup somebody wished to see.
+fn the_newest<'r>(
+    record: &Record,
+    selection: &'r Selection,
+    chosen: &ConsistencyPoint,
+    findings: &mut Findings,
+) -> Option<&'r ConsistencyPoint> {
+    let newest = selection.newest.as_ref()?;
+    let point = &newest.consistency_point;
+    let other = selection.selected.as_ref().is_some_and(|selected| selected.uri != newest.uri);
+    findings.must_agree(
+        other && selection.policy != Policy::Latest,
+        "selection.newest, although the newest was chosen",
+    );
+    findings.must_agree(
+        point.time >= chosen.time || is_in_future(record, chosen.time),
+        "selection.newest is older than the chosen backup",
+    );
+    let known = selection.freshness.as_ref().map(|freshness| freshness.newest_moment);
+    findings.must_agree(
+        known.is_none_or(|known| point.time <= known),
+        "selection.newest is newer than selection.freshness tells",
+    );
+    if is_in_future(record, point.time) {
+        findings.add(
+            Code::TimestampInFuture,
+            "the newest backup claims a moment that has not come yet",
+            ZONE,
+        );
+    }
+    Some(point)
 }
 
 fn meets_rpo(
@@ -165,19 +204,19 @@ fn meets_rpo(
     findings: &mut Findings,
 ) {
     let (met, loss) = match record.objectives.rpo_judged_by {
-        RpoJudgedBy::DataAge => (point.met_now, Some(point.data_age_ms.get().unsigned_abs())),
+        RpoJudgedBy::DataAge => (point.met_now, Some(point.loss_now_ms().get().unsigned_abs())),
         RpoJudgedBy::Exposure => {
             findings.measured(point.worst_case_exposure_ms, "recovery_point.worst_case_exposure_ms");
             (point.met_worst_case, point.worst_case_exposure_ms.map(Millis::get))
         }
     };
     if let (Some(false), Some(loss)) = (met, loss) {
-        let what = match point.compared_value {
-            ComparedPoint::DataAgeMs => "the data is",
-            ComparedPoint::WorstCaseExposureMs => "the worst loss over the catalogue is",
+        let (what, old) = match point.compared_value {
+            ComparedPoint::DataAgeMs => ("the data is", " old"),
+            ComparedPoint::NewestBackupAgeMs => ("the data of the newest backup is", " old"),
+            ComparedPoint::WorstCaseExposureMs => ("the worst loss over the catalogue is", ""),
         };
         let (loss, rpo) = (words_of(loss), words_of(rpo.get()));
-        let old = if point.compared_value == ComparedPoint::DataAgeMs { " old" } else { "" };
         findings.add(
             Code::RpoMissed,
             format!("{what} {loss}{old}, and the objective is {rpo}"),

@@ -163,10 +163,14 @@ pub struct RecoveryPoint {
     /// The moment from which ages are counted: when the drill began.
     pub reference_time: Moment,
     /// From the consistency point of the restored backup to it: the oldest that the data can
-    /// be, which meets the objective.
+    /// be.
     pub data_age_ms: SignedMillis,
     /// How much younger it may be.
     pub uncertainty_ms: Millis,
+    /// The same age of the newest backup that could be restored, where another one was: what
+    /// would be lost now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest_backup_age_ms: Option<SignedMillis>,
     /// From the moment the backup could be read to the reference time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since_backup_available_ms: Option<SignedMillis>,
@@ -180,12 +184,13 @@ pub struct RecoveryPoint {
     /// Backups over which that was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worst_case_backups: Option<u64>,
-    /// Which of the two meets the objective.
+    /// Which of these meets the objective.
     pub compared_value: ComparedPoint,
     /// The objective, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub objective_ms: Option<Millis>,
-    /// Whether the data age meets it; absent without an objective.
+    /// Whether the age of the newest backup meets it, which mostly is the restored one; absent
+    /// without an objective.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub met_now: Option<bool>,
     /// Whether the worst case meets it; absent without an objective or a worst case.
@@ -209,6 +214,7 @@ impl RecoveryPoint {
             reference_time: started_at,
             data_age_ms: age,
             uncertainty_ms: point.uncertainty_ms,
+            newest_backup_age_ms: None,
             since_backup_available_ms: None,
             content_age_ms: None,
             worst_case_exposure_ms: worst_case.map(|(exposure, _)| exposure),
@@ -222,14 +228,34 @@ impl RecoveryPoint {
             met_worst_case: worst_case.and_then(|(exposure, _)| Some(exposure <= objectives.rpo_ms?)),
         }
     }
+
+    /// The figures where another backup was restored than the newest one: what would be lost
+    /// now is told by the newest.
+    #[must_use]
+    pub fn beside(mut self, newest: &ConsistencyPoint) -> RecoveryPoint {
+        let age = self.reference_time.since(newest.time);
+        self.newest_backup_age_ms = Some(age);
+        self.met_now = self.objective_ms.map(|rpo| i128::from(age.get()) <= i128::from(rpo.get()));
+        if self.compared_value == ComparedPoint::DataAgeMs {
+            self.compared_value = ComparedPoint::NewestBackupAgeMs;
+        }
+        self
+    }
+
+    /// What would be lost now.
+    pub fn loss_now_ms(&self) -> SignedMillis {
+        self.newest_backup_age_ms.unwrap_or(self.data_age_ms)
+    }
 }
 
 /// Which loss meets the objective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ComparedPoint {
-    /// What would be lost now.
+    /// What would be lost now: the age of the restored backup, which is the newest.
     DataAgeMs,
+    /// What would be lost now: the age of the newest backup, where an older one was restored.
+    NewestBackupAgeMs,
     /// The worst that could have been lost.
     WorstCaseExposureMs,
 }

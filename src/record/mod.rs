@@ -42,8 +42,8 @@ pub use run::{
     Trigger,
 };
 pub use selection::{
-    ConsistencyPoint, ConsistencySource, Freshness, Listing, Policy, REJECTED_MAX, Rejected, RejectedReason,
-    Selected, Selection,
+    ConsistencyPoint, ConsistencySource, Freshness, Listing, Newest, Policy, REJECTED_MAX, Rejected,
+    RejectedReason, Selected, Selection,
 };
 pub use value::{
     INTEGER_MAX, Invalid, Millis, Moment, Observed, PhaseName, ReasonCode, RunId, SchemaVersion, Sha256,

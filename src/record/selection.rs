@@ -28,6 +28,10 @@ pub struct Selection {
     /// The moment its data speaks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consistency_point: Option<ConsistencyPoint>,
+    /// The newest backup that could be restored, where another one was chosen; absent where its
+    /// name tells no moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Newest>,
     /// Whether the newest backup is as new as the cadence demands; there if, and only if,
     /// the plan gives a cadence.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +89,16 @@ pub struct Selected {
     /// When the store last saw it change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_modified: Option<Moment>,
+}
+
+/// A backup that was not restored, and would have been after a loss.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Newest {
+    /// Where it lies, without credentials or query.
+    pub uri: String,
+    /// The moment its data speaks for.
+    pub consistency_point: ConsistencyPoint,
 }
 
 /// The moment that the data speaks for.

@@ -172,6 +172,10 @@ fn backup(selection: &Selection, record: &Record) -> Option<String> {
             let _ = write!(text, " ± {}", encode::duration(point.uncertainty_ms.duration()));
         }
     }
+    if let Some(newest) = &selection.newest {
+        let time = newest.consistency_point.time.to_string().replace(".000Z", "Z");
+        let _ = write!(text, "; the newest, {}, is of {time}", encode::name(&newest.uri, URI_COLUMNS));
+    }
     Some(text)
 }
 

@@ -37,7 +37,7 @@ pub fn recovery_time(record: &Record) -> Option<Figure> {
 /// Which loss of data meets the objective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// What would have been lost when the drill began.
+    /// What would have been lost when the drill began: the age of the newest backup.
     DataAge,
     /// The worst that could have been lost over the catalogue.
     WorstCase,
@@ -46,7 +46,7 @@ pub enum Loss {
 /// Which loss the drill compares with its objective; nothing where none was measured.
 pub fn compared_loss(record: &Record) -> Option<Loss> {
     record.measurements.recovery_point.as_ref().map(|point| match point.compared_value {
-        ComparedPoint::DataAgeMs => Loss::DataAge,
+        ComparedPoint::DataAgeMs | ComparedPoint::NewestBackupAgeMs => Loss::DataAge,
         ComparedPoint::WorstCaseExposureMs => Loss::WorstCase,
     })
 }
@@ -56,7 +56,7 @@ pub fn compared_loss(record: &Record) -> Option<Loss> {
 pub fn loss(record: &Record, which: Loss) -> Option<Figure> {
     let point = record.measurements.recovery_point.as_ref()?;
     let (millis, met) = match which {
-        Loss::DataAge => (point.data_age_ms.get(), point.met_now),
+        Loss::DataAge => (point.loss_now_ms().get(), point.met_now),
         Loss::WorstCase => (signed(point.worst_case_exposure_ms?), point.met_worst_case),
     };
     let compared = compared_loss(record) == Some(which);

@@ -127,7 +127,7 @@ fn passed(record: &Record) -> String {
         parts.push(format!("restored in {}", encode::duration(time.measured_ms.duration())));
     }
     if let Some(point) = &record.measurements.recovery_point {
-        parts.push(format!("data {} old", encode::age(point.data_age_ms.get())));
+        parts.push(format!("data {} old", encode::age(point.loss_now_ms().get())));
     }
     if let Some(fidelity) = &record.fidelity {
         let all = encode::plural(fidelity.tables_expected, "table");

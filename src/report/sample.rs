@@ -153,6 +153,7 @@ fn selection() -> Selection {
             listed_at: moment("2026-11-20T05:12:00.2Z"),
         },
         candidates: 3,
+        newest: None,
         selected: Some(Selected {
             uri: "s3://acme-backups/orders/orders-20261120T020000Z.dump".into(),
             version_id: None,

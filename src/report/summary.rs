@@ -111,8 +111,8 @@ fn recovery_time(record: &Record) -> String {
 fn data_age(record: &Record) -> String {
     let Some(point) = &record.measurements.recovery_point else { return "not known".into() };
     match point.compared_value {
-        ComparedPoint::DataAgeMs => {
-            against(encode::age(point.data_age_ms.get()), point.objective_ms, point.met_now)
+        ComparedPoint::DataAgeMs | ComparedPoint::NewestBackupAgeMs => {
+            against(encode::age(point.loss_now_ms().get()), point.objective_ms, point.met_now)
         }
         ComparedPoint::WorstCaseExposureMs => match point.worst_case_exposure_ms {
             Some(worst) => {

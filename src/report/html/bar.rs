@@ -95,7 +95,12 @@ fn lost(record: &Record, which: Loss) -> Meter {
             let uncertainty =
                 point.map(|point| point.uncertainty_ms.get()).filter(|millis| *millis > UNCERTAINTY_MS);
             let known = uncertainty.map(|millis| format!("; up to {} younger", words::length(millis)));
-            ("Data age", format!("what would be lost now{}", known.unwrap_or_default()))
+            let older = point.filter(|point| point.newest_backup_age_ms.is_some()).map(|point| {
+                let restored = encode::age(point.data_age_ms.get());
+                format!(": the newest backup’s; the one restored here was {restored} old")
+            });
+            let known = older.or(known).unwrap_or_default();
+            ("Data age", format!("what would be lost now{known}"))
         }
         Loss::WorstCase => {
             let backups = point.and_then(|point| point.worst_case_backups);

@@ -89,6 +89,13 @@ fn of_the_choice(selection: &Selection, lines: &mut Lines) {
         (selection.rejected_total > 0).then(|| encode::plural(selection.rejected_total, "object")),
     );
     lines.say(
+        "Newest backup",
+        selection.newest.as_ref().map(|newest| {
+            let moment = words::moment(newest.consistency_point.time);
+            format!("{}, of {moment}: its age meets the objective", words::long(&newest.uri))
+        }),
+    );
+    lines.say(
         "Speaks for",
         selection.consistency_point.as_ref().map(|point| {
             let source = match point.source {
