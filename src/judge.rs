@@ -10,6 +10,7 @@ mod proven;
 mod restored;
 mod selected;
 mod statement;
+mod structure;
 mod timed;
 mod warnings;
 
@@ -92,6 +93,7 @@ const OBLIGATIONS: &[Obligation] = &[
     Obligation { shown_by: Some(Phase::Proof), ask: proven::every_table_came_back },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::each_table_bears_its_state_out },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::sequences_and_large_objects_came_back },
+    Obligation { shown_by: Some(Phase::Proof), ask: structure::structure_was_looked_at },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::every_check_was_put },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::every_check_passed },
     Obligation { shown_by: Some(Phase::Proof), ask: timed::the_proof_came_to_its_end },

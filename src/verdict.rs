@@ -139,6 +139,8 @@ codes! {
     DataNotCompared = "DATA_NOT_COMPARED", Environment;
     /// Invalid indexes or unvalidated constraints came back.
     StructureDamaged = "STRUCTURE_DAMAGED", Backup;
+    /// The structure of tables or indexes could not be looked at as the plan wants it.
+    StructureNotChecked = "STRUCTURE_NOT_CHECKED", Environment;
     /// A check of the plan was answered, and the answer is wrong.
     CheckFailed = "CHECK_FAILED", Backup;
     /// A check of the plan could not be put.

@@ -89,7 +89,8 @@ fn the_model_plan_means_what_the_manual_says() {
     assert_eq!(orders.backup.every, Some(Duration::from_secs(86_400)));
     assert_eq!(orders.backup.grace, Duration::from_secs(21_600), "a quarter of the cadence");
     assert_eq!(orders.checks.len(), 2);
-    assert_eq!(orders.checks[0].question, Question::Newest(Duration::from_secs(3600)));
+    let Question::Newest { age, .. } = &orders.checks[0].question else { panic!("{:?}", orders.checks[0]) };
+    assert_eq!(*age, Duration::from_secs(3600));
     assert_eq!(orders.checks[1].timeout, Duration::from_secs(60));
     assert!(!orders.content_only && !orders.backup.accept_unanchored);
     let bytes = fs::read("fixtures/plans/good/model.toml").unwrap();

@@ -2,9 +2,9 @@
 
 use crate::clock::Stopwatch;
 use crate::drill::Outside;
-use crate::plan::Service;
+use crate::plan::{Amcheck, Service};
 use crate::record::{
-    self, Clock, ClockReference, Millis, Objectives, Record, RpoJudgedBy, Run, RunId, Sha256,
+    self, AmcheckAsked, Clock, ClockReference, Millis, Objectives, Record, RpoJudgedBy, Run, RunId, Sha256,
 };
 use crate::store::Location;
 
@@ -45,6 +45,11 @@ fn objectives(service: &Service) -> Objectives {
         accept_unanchored: service.backup.accept_unanchored,
         minimum_tables: service.minimum.tables,
         minimum_rows: service.minimum.rows,
+        amcheck: match service.proof.amcheck {
+            Amcheck::Off => AmcheckAsked::Off,
+            Amcheck::On => AmcheckAsked::On,
+            Amcheck::HeapAllIndexed => AmcheckAsked::HeapAllIndexed,
+        },
     }
 }
 

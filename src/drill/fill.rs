@@ -8,7 +8,7 @@ use crate::drill::site::Site;
 use crate::event::{EventKind, Events};
 use crate::plan::{Select, Service};
 use crate::postgres::{Cluster, Install, Isolation, IsolationHad};
-use crate::proof::{Alike, Answer, CheckReport, Comparison, Objects, State};
+use crate::proof::{Alike, Answer, CheckReport, CheckSort, Comparison, Objects, State};
 use crate::record::{
     Artifact, CheckKind, CheckOutcome, CheckRecord, Compared, Engine, Environment, EnvironmentKind,
     ExcludedEntry, ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, Millis, Moment, Network,
@@ -285,20 +285,33 @@ pub fn compared(alike: Alike) -> Compared {
 
 /// One check that was put.
 pub fn check(report: &CheckReport) -> CheckRecord {
+    let answered = &report.answered;
     CheckRecord {
         name: report.name.clone(),
-        kind: if report.freshness { CheckKind::Newest } else { CheckKind::Expect },
-        outcome: match report.answered.answer {
+        kind: match report.sort {
+            CheckSort::Expect => CheckKind::Expect,
+            CheckSort::Newest => CheckKind::Newest,
+            CheckSort::Rows => CheckKind::Rows,
+            CheckSort::NoOrphans => CheckKind::NoOrphans,
+            CheckSort::SequenceAhead => CheckKind::SequenceAhead,
+            CheckSort::Command => CheckKind::Command,
+            CheckSort::Http => CheckKind::Http,
+        },
+        outcome: match answered.answer {
             Answer::Passed => CheckOutcome::Pass,
             Answer::Failed => CheckOutcome::Fail,
+            Answer::Uncompared => CheckOutcome::Baseline,
             Answer::Errored(_) => CheckOutcome::Error,
         },
-        sql_sha256: Some(Sha256::from(report.sql)),
+        question_sha256: Some(Sha256::from(report.question)),
         expected: report.expected.clone(),
-        observed: report.answered.observed.as_deref().map(Observed::scalar),
-        error: match &report.answered.answer {
+        observed: answered.observed.as_deref().map(Observed::scalar),
+        last: answered.last.as_deref().map(Observed::scalar),
+        output_sha256: answered.output.map(|(digest, _)| Sha256::from(digest)),
+        output_bytes: answered.output.map(|(_, bytes)| bytes),
+        error: match &answered.answer {
             Answer::Errored(why) => Some(why.clone()),
-            Answer::Passed | Answer::Failed => None,
+            Answer::Passed | Answer::Failed | Answer::Uncompared => None,
         },
         duration_ms: Some(report.took.into()),
     }

@@ -7,6 +7,7 @@ mod anchor;
 mod begin;
 mod error;
 mod fill;
+mod last;
 mod run;
 pub mod settings;
 mod site;
@@ -32,7 +33,7 @@ use crate::digest::Digest;
 use crate::drill::timeline::Timeline;
 use crate::event::{EventKind, Events};
 use crate::journal::{Journal, Resource};
-use crate::plan::Service;
+use crate::plan::{Check, Service};
 use crate::postgres::{
     self, Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
 };
@@ -57,6 +58,8 @@ pub struct Outside<'a> {
     pub plan_digest: Digest,
     /// Where everything that could outlive us is written down first.
     pub journal: &'a Journal,
+    /// The newest pass of the service before this drill, if any stands up.
+    pub previous: Option<&'a Record>,
     /// Cancelled when somebody wants the run to end.
     pub cancel: CancellationToken,
 }
@@ -376,7 +379,7 @@ impl Stages<'_> {
         self.events.emit(EventKind::ProofPlanned {
             tables: restored.tables.len(),
             rows,
-            checks: checks.len(),
+            checks: checks.iter().map(Check::answers).sum(),
         });
         let refused = |error: proof::Error| error.reason();
         let tables =
@@ -388,10 +391,12 @@ impl Stages<'_> {
         fidelity.sequences = Some(fill::compared(sequences));
         record.fidelity = Some(fidelity);
 
-        let reports = proof::put(checks, scratch, Timestamp::now(), self.events).await.map_err(refused)?;
+        let last = last::answers(self.outside.previous);
+        let now = Timestamp::now();
+        let reports = proof::put(checks, scratch, now, &last, self.events).await.map_err(refused)?;
         fill::content_age(record, &reports);
         record.checks = Some(crate::record::Checks::of(
-            checks.len() as u64,
+            checks.iter().map(|check| check.answers() as u64).sum(),
             self.service.content_only,
             reports.iter().map(fill::check).collect(),
         ));

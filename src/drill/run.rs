@@ -81,12 +81,14 @@ pub async fn run(
         if cancel.is_cancelled() {
             break;
         }
+        let previous = keeper.newest_pass(&service.name);
         let outside = Outside {
             run_id,
             trigger: request.trigger,
             site: &site,
             plan_digest: request.plan.digest,
             journal: &journal,
+            previous: previous.as_ref(),
             cancel: cancel.clone(),
         };
         let events = Events::new(&service.name, observer.clone());

@@ -7,9 +7,15 @@ use crate::evidence::error::Error;
 use crate::evidence::key::{PublicKey, SigningKey};
 use crate::evidence::log::{Log, Written};
 use crate::evidence::outbox::{Sent, send, waiting};
+use crate::evidence::read::files;
 use crate::evidence::sink::Sink;
+use crate::judge::judge;
 use crate::plan::{self, Remote, Signing};
 use crate::record::Record;
+use crate::verdict::Verdict;
+
+/// How many drills are looked back at for a pass.
+const LOOK_BACK_MAX: usize = 1000;
 
 /// Keeps the evidence of a run. There is none without the key that the plan names.
 #[derive(Clone, Debug)]
@@ -51,6 +57,33 @@ impl Keeper {
     /// As [`Log::append`]; the record is then judged, and lies nowhere.
     pub fn keep(&self, record: &mut Record) -> Result<Written, Error> {
         Log::open(&self.root, &record.service.id)?.append(record, self.key.as_ref())
+    }
+
+    /// The newest record of the service that stands up as a pass: its verdict follows from it,
+    /// it is signed with our key where we have one, and the record after it follows its very
+    /// bytes. At most a thousand drills are looked back at; what can't be read is passed over.
+    pub fn newest_pass(&self, service: &str) -> Option<Record> {
+        let keys: Vec<PublicKey> = self.key.iter().map(|key| key.public().clone()).collect();
+        let entries = files(&self.root, service).ok()?;
+        let mut follower: Option<Record> = None;
+        for entry in entries.iter().rev().take(LOOK_BACK_MAX) {
+            let Ok((record, sha256, signed)) = entry.verified(service, &keys) else {
+                follower = None;
+                continue;
+            };
+            let followed =
+                follower.as_ref().is_none_or(|next| next.chain.previous_envelope_sha256 == Some(sha256));
+            let passed = |verdict| verdict == Verdict::Pass;
+            let good = followed
+                && (signed || keys.is_empty())
+                && passed(record.verdict.result.0)
+                && passed(judge(&record).verdict());
+            if good {
+                return Some(record);
+            }
+            follower = Some(record);
+        }
+        None
     }
 
     /// Sends what waits of the log of `service` to where the plan wants copies; nothing where

@@ -4,13 +4,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::digest::Digest;
 use crate::evidence::envelope::Envelope;
 use crate::evidence::error::{Error, Kind};
 use crate::evidence::fault::with_causes;
 use crate::evidence::key::PublicKey;
 use crate::evidence::log::{Entry, entries, is_safe, read_file};
 use crate::evidence::statement::Statement;
-use crate::record::{Record, RunId, Signing};
+use crate::record::{Record, RunId, Sha256, Signing};
 
 /// How many logs a folder may hold.
 const LOGS_MAX: usize = 100_000;
@@ -127,10 +128,25 @@ impl Entry {
     }
 
     fn parsed(&self, service: &str) -> Result<Record, Error> {
+        self.verified(service, &[]).map(|(record, ..)| record)
+    }
+
+    /// The record as [`Entry::record`] reads it, the digest of its file, and whether one of
+    /// `keys` signed exactly what was read.
+    pub(in crate::evidence) fn verified(
+        &self,
+        service: &str,
+        keys: &[PublicKey],
+    ) -> Result<(Record, Sha256, bool), Error> {
         let bytes = read_file(&self.path)?;
-        let (record, signing) = match self.signed {
-            true => (Statement::read(&Envelope::read(&bytes)?.payload()?)?.predicate, Signing::Ed25519),
-            false => (Statement::read(&bytes)?.predicate, Signing::None),
+        let (record, signing, signed) = match self.signed {
+            true => {
+                let envelope = Envelope::read(&bytes)?;
+                let payload = envelope.payload()?;
+                let signed = envelope.signed_by(&payload, keys).is_some();
+                (Statement::read(&payload)?.predicate, Signing::Ed25519, signed)
+            }
+            false => (Statement::read(&bytes)?.predicate, Signing::None, false),
         };
         let says = (record.chain.sequence, record.run.run_id, record.chain.signing);
         if says != (Some(self.sequence), self.run_id, signing) {
@@ -139,6 +155,6 @@ impl Entry {
         if record.service.id != service || record.chain.log_id != service {
             return Err(Error::new(Kind::Malformed, "read evidence of another service:"));
         }
-        Ok(record)
+        Ok((record, Sha256(Digest::of(&bytes)), signed))
     }
 }

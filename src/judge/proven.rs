@@ -188,6 +188,11 @@ pub(in crate::judge) fn every_check_passed(record: &Record, findings: &mut Findi
                 let answered = item.observed.is_some() && item.error.is_none();
                 findings.must_agree(answered, &format!("check {:?} passed without an answer", item.name));
             }
+            CheckOutcome::Baseline => {
+                let answered = item.observed.is_some() && item.error.is_none() && item.last.is_none();
+                findings
+                    .must_agree(answered, &format!("check {:?} is a first answer, and is none", item.name));
+            }
             CheckOutcome::Fail => findings.add(
                 Code::CheckFailed,
                 format!("check {:?}: expected {}, found {}", item.name, item.expected, found(item)),
@@ -200,7 +205,7 @@ pub(in crate::judge) fn every_check_passed(record: &Record, findings: &mut Findi
                     item.name,
                     item.error.as_deref().unwrap_or("no answer")
                 ),
-                "run its SQL against the source",
+                "put it by hand, to the source or to what it asks",
             ),
         }
     }

@@ -2,7 +2,8 @@
 
 use crate::judge::statement::words_of;
 use crate::record::{
-    Anchor, ComparedTo, ConsistencySource, Network, Record, RpoJudgedBy, WarningCode, WarningLine,
+    Anchor, CheckOutcome, ComparedTo, ConsistencySource, Network, Record, RpoJudgedBy, WarningCode,
+    WarningLine,
 };
 
 /// How uncertain the consistency point may be before it is worth a word: one minute.
@@ -158,6 +159,14 @@ fn of_the_proof(record: &Record, found: &mut Vec<WarningLine>) {
     if record.checks.as_ref().is_some_and(|checks| checks.content_only) {
         let detail = "the plan has no check: nothing but the sameness of the rows was looked at";
         warn(found, WarningCode::ContentOnly, detail);
+    }
+    let items = record.checks.iter().flat_map(|checks| &checks.items);
+    let first: Vec<&str> =
+        items.filter(|item| item.outcome == CheckOutcome::Baseline).map(|item| item.name.as_str()).collect();
+    if let [name, rest @ ..] = first.as_slice() {
+        let others = if rest.is_empty() { String::new() } else { format!(" and {} others", rest.len()) };
+        let detail = format!("check {name:?}{others} found no earlier pass to be compared with");
+        warn(found, WarningCode::CheckWithoutLast, detail);
     }
 }
 

@@ -1,12 +1,18 @@
-//! What a check expects of its one value: `= 0`, `>= 10`, `between 1 and 5`, `in (a, 'b c')`.
+//! What a check expects of its one value: `= 0`, `>= 10`, `between 1 and 5`, `in (a, 'b c')`,
+//! `matches '^v[0-9]'`; or by the value of the last pass: `within 5% of last`, `>= last`.
 
 use std::fmt;
+
+use regex_lite::{Regex, RegexBuilder};
 
 use crate::plan::fault::{Complaint, shortened};
 use crate::plan::number::Number;
 
 /// The longest expectation, in bytes.
 const LONGEST: usize = 4096;
+
+/// What a compiled expression may take in memory, in bytes.
+const REGEX_BYTES_MAX: usize = 1 << 20;
 
 /// An expectation. Numbers are compared exactly, as decimals; texts byte by byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +33,64 @@ pub enum Expectation {
     Between(Number, Number),
     /// `in (VALUE, …)`, at least one.
     In(Vec<Value>),
+    /// `matches 'EXPRESSION'`, anywhere in the text unless it is anchored.
+    Matches(Expression),
+    /// `within NUMBER% of last`: not further from the last value than that share of it.
+    Within(Number),
+    /// `>= NUMBER% of last`, or `>= last`.
+    OfLast(Order, Number),
 }
+
+/// How a value stands to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// `=`
+    Equal,
+    /// `>=`
+    AtLeast,
+    /// `>`
+    Above,
+    /// `<=`
+    AtMost,
+    /// `<`
+    Below,
+}
+
+impl Order {
+    const ALL: [Order; 5] = [Order::Equal, Order::AtLeast, Order::Above, Order::AtMost, Order::Below];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Order::Equal => "=",
+            Order::AtLeast => ">=",
+            Order::Above => ">",
+            Order::AtMost => "<=",
+            Order::Below => "<",
+        }
+    }
+
+    fn holds(self, left: &Number, right: &Number) -> bool {
+        match self {
+            Order::Equal => left == right,
+            Order::AtLeast => left >= right,
+            Order::Above => left > right,
+            Order::AtMost => left <= right,
+            Order::Below => left < right,
+        }
+    }
+}
+
+/// A regular expression; takes time in proportion to the text.
+#[derive(Clone, Debug)]
+pub struct Expression(Regex);
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Expression) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for Expression {}
 
 /// A number, or a text. A bare word that reads as a number is one; quotes make it a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +117,25 @@ impl Expectation {
         if let Some(rest) = word(text, "in") {
             return one_of(rest);
         }
+        if let Some(rest) = word(text, "matches") {
+            return expression(rest);
+        }
+        if let Some(rest) = word(text, "within") {
+            return match share(rest)? {
+                Some(Share::Percent(percent)) if !percent.is_negative() => Ok(Expectation::Within(percent)),
+                _ => Err(Complaint::new(
+                    "'within' needs a share of the last value",
+                    "write 'within 5% of last'",
+                )),
+            };
+        }
         let end = text.find(|c| !"=!<>".contains(c)).unwrap_or(text.len());
         let (operator, operand) = text.split_at(end);
+        if let Some(order) = Order::ALL.into_iter().find(|order| order.as_str() == operator)
+            && let Some(share) = share(operand)?
+        {
+            return Ok(Expectation::OfLast(order, share.percent()));
+        }
         match operator {
             "=" => single(operand).map(Expectation::Equal),
             "!=" => single(operand).map(Expectation::NotEqual),
@@ -67,11 +147,39 @@ impl Expectation {
         }
     }
 
+    /// Whether it is measured by the value of the last pass.
+    pub fn is_relative(&self) -> bool {
+        matches!(self, Expectation::Within(_) | Expectation::OfLast(..))
+    }
+
+    /// Whether the value that a check gave is one of those expected, by the value that it gave
+    /// at the last pass where that matters; `None` where it matters and there was none.
+    ///
+    /// # Errors
+    /// As [`Expectation::accepts`].
+    pub fn accepts_after(&self, observed: &str, last: Option<&str>) -> Result<Option<bool>, String> {
+        if !self.is_relative() {
+            return self.accepts(observed).map(Some);
+        }
+        let observed = Number::parse(observed)
+            .ok_or_else(|| format!("the answer is no finite number, and '{self}' needs one"))?;
+        let Some(last) = last.and_then(Number::parse) else { return Ok(None) };
+        Ok(Some(match self {
+            Expectation::Within(percent) => {
+                let away = observed.plus(&last.negated()).magnitude();
+                away <= last.magnitude().percent(percent)
+            }
+            Expectation::OfLast(order, percent) => order.holds(&observed, &last.percent(percent)),
+            _ => return Err("it is not measured by the last value".into()),
+        }))
+    }
+
     /// Whether the value that a check gave is one of those expected.
     ///
     /// # Errors
     /// One line, without the value, if the question has no answer: a number is expected and
-    /// the value is none, or not a finite one. That is never taken for "not equal".
+    /// the value is none, or not a finite one, or the last value would be needed. That is never
+    /// taken for "not equal".
     pub fn accepts(&self, observed: &str) -> Result<bool, String> {
         let ordered = || {
             Number::parse(observed)
@@ -89,6 +197,10 @@ impl Expectation {
                 Ok(*low <= number && number <= *high)
             }
             Expectation::In(values) => self.is_among(values, observed),
+            Expectation::Matches(Expression(regex)) => Ok(regex.is_match(observed)),
+            Expectation::Within(_) | Expectation::OfLast(..) => {
+                Err(format!("'{self}' needs the value of the last pass"))
+            }
         }
     }
 
@@ -115,6 +227,56 @@ impl Expectation {
 fn word<'t>(text: &'t str, first: &str) -> Option<&'t str> {
     let rest = text.strip_prefix(first)?;
     (rest.is_empty() || rest.starts_with([' ', '\t', '('])).then_some(rest.trim_start())
+}
+
+/// A share of the last value.
+enum Share {
+    /// `last` itself.
+    Whole,
+    /// `5% of last`.
+    Percent(Number),
+}
+
+impl Share {
+    fn percent(self) -> Number {
+        match self {
+            Share::Whole => Number::from(100_u64),
+            Share::Percent(percent) => percent,
+        }
+    }
+}
+
+/// `last` or `5% of last`; `None` for what speaks of something else.
+fn share(text: &str) -> Result<Option<Share>, Complaint> {
+    let text = text.trim();
+    if text == "last" {
+        return Ok(Some(Share::Whole));
+    }
+    let about_last =
+        |(_, rest): &(&str, &str)| rest.trim_start().starts_with("of ") && !text.starts_with('\'');
+    let Some((percent, rest)) = text.split_once('%').filter(about_last) else { return Ok(None) };
+    if rest.split_whitespace().collect::<Vec<_>>() != ["of", "last"] {
+        return Err(Complaint::new("a share is of the last value only", "write '5% of last'"));
+    }
+    number(percent).map(|percent| Some(Share::Percent(percent)))
+}
+
+fn expression(rest: &str) -> Result<Expectation, Complaint> {
+    let text = match rest.strip_prefix('\'') {
+        Some(quoted) => match quoted_value(quoted)? {
+            (Value::Text(text), "") => text,
+            _ => return Err(no_value(rest)),
+        },
+        None => rest.to_owned(),
+    };
+    if text.is_empty() {
+        return Err(Complaint::new("an empty expression matches everything", "write matches '^v[0-9]+$'"));
+    }
+    let compiled = RegexBuilder::new(&text).size_limit(REGEX_BYTES_MAX).build();
+    compiled.map(|regex| Expectation::Matches(Expression(regex))).map_err(|_| {
+        let problem = format!("'{}' is not a regular expression that can be used", shortened(&text));
+        Complaint::new(problem, "write one as in matches '^v[0-9]+$'")
+    })
 }
 
 fn between(rest: &str) -> Result<Expectation, Complaint> {
@@ -216,7 +378,7 @@ fn no_operator(text: &str, operator: &str) -> Complaint {
         "=>" => "write '>='".into(),
         "=<" => "write '<='".into(),
         "" if Number::parse(text).is_some() => format!("write '= {}'", shortened(text)),
-        _ => "write one of =, !=, >=, >, <=, <, 'between 1 and 5', 'in (a, b)'".into(),
+        _ => "write one of =, !=, >=, >, <=, <, 'between 1 and 5', 'in (a, b)', 'matches EXPRESSION', 'within 5% of last'".into(),
     };
     let shown = if operator.is_empty() { text } else { operator };
     Complaint::new(format!("'{}' is no comparison", shortened(shown)), remedy)
@@ -245,6 +407,14 @@ impl fmt::Display for Expectation {
                 let values: Vec<_> = values.iter().map(Value::to_string).collect();
                 write!(f, "in ({})", values.join(", "))
             }
+            Expectation::Matches(Expression(regex)) => {
+                write!(f, "matches '{}'", regex.as_str().replace('\'', "''"))
+            }
+            Expectation::Within(percent) => write!(f, "within {percent}% of last"),
+            Expectation::OfLast(order, percent) if *percent == Number::from(100_u64) => {
+                write!(f, "{} last", order.as_str())
+            }
+            Expectation::OfLast(order, percent) => write!(f, "{} {percent}% of last", order.as_str()),
         }
     }
 }
@@ -281,6 +451,11 @@ mod tests {
             ("in ('a, b', 3)", "a, b", true),
             ("in ('a, b', 3)", "3.0", true),
             ("in ('a, b', 3)", "x", false),
+            ("matches ^v[0-9]+$", "v12", true),
+            ("matches ^v[0-9]+$", "v12 ", false),
+            ("matches 'it''s'", "so it's", true),
+            ("= 'last'", "last", true),
+            ("= '5% of last'", "5% of last", true),
         ];
         for (expectation, observed, accepted) in table {
             let answer = Expectation::parse(expectation).unwrap().accepts(observed);
@@ -304,6 +479,47 @@ mod tests {
     }
 
     #[test]
+    fn the_last_value_decides_where_it_is_asked_for() {
+        let table = [
+            ("within 5% of last", "105", "100", true),
+            ("within 5% of last", "95", "100", true),
+            ("within 5% of last", "105.0000001", "100", false),
+            ("within 5% of last", "94", "100", false),
+            ("within 5% of last", "-105", "-100", true),
+            ("within 5% of last", "-106", "-100", false),
+            ("within 5% of last", "0", "0", true),
+            ("within 5% of last", "1", "0", false),
+            ("within 0.5% of last", "1005", "1000", true),
+            ("within 300% of last", "0", "1", true),
+            (">= last", "99", "100", false),
+            (">= last", "100.0", "100", true),
+            ("= last", "100", "1e2", true),
+            ("> last", "100", "100", false),
+            ("< 110% of last", "109", "100", true),
+            ("<= 110% of last", "111", "100", false),
+            (">= 50% of last", "50", "100", true),
+            (">= 50% of last", "49", "100", false),
+        ];
+        for (expectation, observed, last, accepted) in table {
+            let expectation = Expectation::parse(expectation).unwrap();
+            assert!(expectation.is_relative());
+            let answer = expectation.accepts_after(observed, Some(last));
+            assert_eq!(answer, Ok(Some(accepted)), "{observed} {expectation}, after {last}");
+        }
+    }
+
+    #[test]
+    fn without_a_last_value_a_relative_expectation_is_neither_met_nor_missed() {
+        let expectation = Expectation::parse("within 5% of last").unwrap();
+        for last in [None, Some("many"), Some("NaN"), Some("")] {
+            assert_eq!(expectation.accepts_after("100", last), Ok(None), "{last:?}");
+        }
+        assert!(expectation.accepts_after("NaN", Some("100")).is_err());
+        assert!(expectation.accepts("100").is_err());
+        assert_eq!(Expectation::parse("= 1").unwrap().accepts_after("1", None), Ok(Some(true)));
+    }
+
+    #[test]
     fn expectations_read_back_as_they_are_shown() {
         for text in [
             "= 0",
@@ -315,6 +531,11 @@ mod tests {
             "between -1 and 5",
             "= 'it''s'",
             "in ('a b', 3)",
+            "matches '^it''s [0-9]+'",
+            "within 5% of last",
+            "within 0.5% of last",
+            ">= last",
+            "< 110% of last",
         ] {
             let expectation = Expectation::parse(text).unwrap();
             assert_eq!(expectation.to_string(), text);
@@ -329,7 +550,13 @@ mod tests {
             ("== 0", "'==' is no comparison; write '='"),
             ("<> 0", "'<>' is no comparison; write '!='"),
             ("", "'' is no comparison; write one of"),
-            ("matches ^a", "'matches ^a' is no comparison; write one of"),
+            ("matches", "an empty expression matches everything"),
+            ("matches (", "'(' is not a regular expression"),
+            ("like a%", "'like a%' is no comparison; write one of"),
+            ("within 5", "'within' needs a share of the last value; write 'within 5% of last'"),
+            ("within -5% of last", "'within' needs a share of the last value"),
+            ("within 5% of 7", "a share is of the last value only; write '5% of last'"),
+            (">= some% of last", "'some' is not a finite number"),
             ("= ", "'' is not one value; write a number"),
             ("= a b", "'a b' is not one value; write a number"),
             ("= null", "nothing equals null; let the SQL say"),

@@ -4,6 +4,7 @@
 //! line, its key and a remedy. What comes out has its defaults filled in.
 
 pub mod check;
+pub mod drift;
 pub mod duration;
 pub mod evidence;
 pub mod expectation;
@@ -11,22 +12,27 @@ pub mod fault;
 pub mod file;
 pub mod number;
 pub mod pattern;
+pub mod proof;
 mod read;
 pub mod service;
 pub mod show;
 pub mod size;
+pub mod table_name;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use check::{Check, Question};
+pub use drift::{Drift, Weight};
 pub use evidence::{Evidence, KeySource, Remote, Signing};
 pub use expectation::Expectation;
 pub use fault::{Complaint, Fault};
 pub use file::{find, load};
 pub use pattern::Pattern;
+pub use proof::{Amcheck, Proof};
 pub use service::{Backup, Minimum, Restore, Scratch, Select, Service, Settings};
 pub use show::to_toml;
+pub use table_name::TableName;
 
 use crate::digest::Digest;
 use crate::store;

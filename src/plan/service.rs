@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::plan::fault::Complaint;
-use crate::plan::{Check, Pattern, duration};
+use crate::plan::{Check, Drift, Pattern, Proof, duration};
 use crate::postgres::Isolation;
 use crate::store::{self, Location};
 
@@ -43,6 +43,10 @@ pub struct Service {
     pub scratch: Scratch,
     /// How it is restored.
     pub restore: Restore,
+    /// What is proven beyond the rows.
+    pub proof: Proof,
+    /// How far it may drift from the backup that passed before it.
+    pub drift: Drift,
     /// The questions put to the restored database; empty only with `content_only`.
     pub checks: Vec<Check>,
     /// The plan says `checks = "content only"`: the content proof is all there is.

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::plan::{
-    Backup, Check, Evidence, KeySource, Plan, Question, Restore, Scratch, Service, Signing, duration, size,
+    Amcheck, Backup, Check, Drift, Evidence, Expectation, KeySource, Plan, Proof, Question, Restore, Scratch,
+    Service, Signing, TableName, Weight, duration, size,
 };
 use crate::postgres::Isolation;
 use crate::store::Options;
@@ -138,6 +139,8 @@ fn one_service(text: &mut String, service: &Service) {
         section.number("tables", service.minimum.tables);
         section.number("rows", service.minimum.rows);
     }
+    proof(&mut Section::begin(text, &format!("[{header}.proof]")), &service.proof);
+    drift(&mut Section::begin(text, &format!("[{header}.drift]")), &service.drift);
     for check in &service.checks {
         one_check(&mut Section::begin(text, &format!("[[{header}.check]]")), check);
     }
@@ -176,12 +179,67 @@ fn restore(section: &mut Section<'_>, restore: &Restore) {
     section.some("part", restore.part_bytes.map(size::text));
 }
 
+fn proof(section: &mut Section<'_>, proof: &Proof) {
+    section.raw("amcheck", &(proof.amcheck != Amcheck::Off).to_string());
+    if proof.amcheck != Amcheck::Off {
+        section.raw("heapallindexed", &(proof.amcheck == Amcheck::HeapAllIndexed).to_string());
+    }
+}
+
+fn drift(section: &mut Section<'_>, drift: &Drift) {
+    section.quoted("below", format!("{}%", drift.below_percent));
+    section.quoted("rows", drift.rows.as_str());
+    section.quoted("size", drift.size.as_str());
+    section.quoted("schema", drift.schema.as_str());
+    section.some("unchanged", drift.unchanged.map(Weight::as_str));
+    section.number("least_rows", Some(drift.least_rows));
+    if !drift.except.is_empty() {
+        section.raw("except", &list(drift.except.iter().map(TableName::to_string)));
+    }
+}
+
+fn list(items: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let quoted: Vec<String> = items.map(|item| quote(item.as_ref())).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
 fn one_check(section: &mut Section<'_>, check: &Check) {
     section.quoted("name", &check.name);
-    section.quoted("sql", &check.sql);
+    let tables = |section: &mut Section<'_>, tables: &[TableName]| {
+        if !tables.is_empty() {
+            section.raw("tables", &list(tables.iter().map(TableName::to_string)));
+        }
+    };
     match &check.question {
-        Question::Expect(expectation) => section.quoted("expect", expectation.to_string()),
-        Question::Newest(age) => section.length("newest", Some(*age)),
+        Question::Expect { sql, expectation } => {
+            section.quoted("sql", sql);
+            section.quoted("expect", expectation.to_string());
+        }
+        Question::Newest { sql, age } => {
+            section.quoted("sql", sql);
+            section.length("newest", Some(*age));
+        }
+        Question::Rows { tables } => {
+            let one = |(name, expectation): &(TableName, Expectation)| {
+                format!("{} = {}", quote(&name.to_string()), quote(&expectation.to_string()))
+            };
+            let rows: Vec<String> = tables.iter().map(one).collect();
+            section.raw("rows", &format!("{{ {} }}", rows.join(", ")));
+        }
+        Question::NoOrphans { tables: of } => {
+            section.quoted("template", "no-orphans");
+            tables(section, of);
+        }
+        Question::SequenceAhead { tables: of } => {
+            section.quoted("template", "sequence-ahead");
+            tables(section, of);
+        }
+        Question::Command { argv } => section.raw("command", &list(argv.iter())),
+        Question::Http { url, status, body } => {
+            section.quoted("http", url);
+            section.number("status", Some(status));
+            section.some("body", body.as_ref().map(Expectation::to_string));
+        }
     }
     section.length("timeout", Some(check.timeout));
 }

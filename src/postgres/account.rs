@@ -71,7 +71,7 @@ impl Account {
         &self.name
     }
 
-    /// The name of the user that we are, and that alone may connect.
+    /// The name of the user that we are.
     pub fn our_name(&self) -> &str {
         &self.our_name
     }

@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Child {
     pid: Pid,
     end_with: Signal,
+    whole_group: bool,
     exit: Arc<Exit>,
     exited: watch::Receiver<bool>,
 }
@@ -59,10 +60,21 @@ impl Child {
     ///
     /// The child is made by a thread of its own, which then waits for it: on Linux "dies with us"
     /// is tied to the thread that made it, and threads of a pool come and go.
-    pub fn spawn(
+    pub fn spawn(command: Command, confinement: Confinement, end_with: Signal) -> Result<Child, SpawnError> {
+        Child::spawn_as(command, confinement, end_with, false)
+    }
+
+    /// The same for a program whose children must not outlive it: when it ends, or is ended,
+    /// all of its group is killed.
+    pub fn spawn_group(command: Command, confinement: Confinement) -> Result<Child, SpawnError> {
+        Child::spawn_as(command, confinement, Signal::SIGKILL, true)
+    }
+
+    fn spawn_as(
         mut command: Command,
         confinement: Confinement,
         end_with: Signal,
+        whole_group: bool,
     ) -> Result<Child, SpawnError> {
         let refused = confinement.attach(&mut command)?;
         let exit = Arc::new(Exit::default());
@@ -81,14 +93,14 @@ impl Child {
             };
             _ = tell_spawned.send(pid);
             if let Some(made) = made {
-                wait(made, &keeping);
+                wait(made, &keeping, whole_group);
             }
             _ = tell_exited.send(true);
         };
         thread::Builder::new().name("firedrill-keeper".into()).spawn(keep)?;
         let pid = spawned.recv().map_err(|_| io::Error::other("the thread that starts it ended"))?;
         match pid.and_then(|pid| i32::try_from(pid).map_err(io::Error::other)) {
-            Ok(pid) => Ok(Child { pid: Pid::from_raw(pid), end_with, exit, exited }),
+            Ok(pid) => Ok(Child { pid: Pid::from_raw(pid), end_with, whole_group, exit, exited }),
             Err(error) => Err(SpawnError { step: refused.step(), error }),
         }
     }
@@ -114,7 +126,10 @@ impl Child {
     /// Ends it by its own signal, and by SIGKILL to its group when it does not obey. Whether it
     /// is gone; what it has started itself may still be on its way out.
     pub fn end(&self) -> bool {
-        self.signal(|pid| kill(pid, self.end_with));
+        self.signal(|pid| match self.whole_group {
+            true => killpg(pid, self.end_with),
+            false => kill(pid, self.end_with),
+        });
         if self.gone_within(PATIENCE) {
             return true;
         }
@@ -151,9 +166,13 @@ impl Drop for Child {
     }
 }
 
-fn wait(mut child: std::process::Child, exit: &Exit) {
+fn wait(mut child: std::process::Child, exit: &Exit, whole_group: bool) {
     wait_without_reaping(child.id());
     let mut status = exit.lock();
+    if let Some(pid) = i32::try_from(child.id()).ok().filter(|_| whole_group) {
+        // Until it is reaped the group's number can't be anybody else's.
+        _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+    }
     // Without a status it would be waited for in vain.
     *status = Some(child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0x7f00)));
     drop(status);

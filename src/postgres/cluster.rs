@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use tokio::net::UnixStream;
 
 use crate::postgres::account::Account;
+use crate::postgres::beside::{self, Place, Ran};
 use crate::postgres::child::{Child, SpawnError};
 use crate::postgres::confine::{Confinement, Step};
 use crate::postgres::directory::OwnDirectory;
@@ -142,8 +143,11 @@ impl Cluster {
         let log = Log::new(first.file("log", 0o600).map_err(failed)?);
         // Not secret, and the server must read them without being able to change them.
         write(first, "hba.conf", &format!("local all {USER} peer map=firedrill\n")).map_err(failed)?;
-        let name = account.our_name().replace('"', "\"\"");
-        write(first, "ident.conf", &format!("firedrill \"{name}\" {USER}\n")).map_err(failed)?;
+        // Ourselves, and the programs that are run beside the server as its user.
+        let names = [Some(account.our_name()), account.is_another().then(|| account.name())];
+        let line = |name: &str| format!("firedrill \"{}\" {USER}\n", name.replace('"', "\"\""));
+        let lines: String = names.into_iter().flatten().map(line).collect();
+        write(first, "ident.conf", &lines).map_err(failed)?;
         let (isolate, isolation) = match options.isolation {
             Isolation::Off => (false, IsolationHad::None { why: "none was asked for".into() }),
             Isolation::Required | Isolation::BestEffort => (true, IsolationHad::NetworkNamespace),
@@ -348,6 +352,24 @@ impl Cluster {
             Err(error) => Err(self.explain(error).await),
             session => session,
         }
+    }
+
+    /// Runs a program of somebody's to its end, as the server's user, with `PG*` variables that
+    /// lead to `database` and nothing of our own environment. It has the network of this machine.
+    /// When it ends, or the future is dropped, its whole process group is killed.
+    ///
+    /// # Errors
+    /// [`Kind::Start`]: it could not be run. How it ended is no error.
+    pub async fn run_beside(&self, argv: &[String], database: &str) -> Result<Ran, Error> {
+        let place = Place {
+            account: &self.account,
+            sockets: self.sockets.clone(),
+            directory: self.places.directory.clone(),
+            reach: self.places.data(),
+            user: USER,
+            database,
+        };
+        beside::run(argv, place).await
     }
 
     /// Whether the server runs and says nothing of a crash.

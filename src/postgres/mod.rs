@@ -8,6 +8,7 @@
 //! server dies with the process that started it, whatever killed that.
 
 mod account;
+mod beside;
 mod child;
 mod cluster;
 mod confine;
@@ -24,6 +25,7 @@ mod redact;
 mod session;
 mod settings;
 
+pub use beside::Ran;
 pub use cluster::{Cluster, ClusterOptions, InitdbOptions};
 pub use directory::new_directory_name;
 pub use error::{Error, Kind};

@@ -16,7 +16,7 @@ mod rows;
 mod sequences;
 mod stretches;
 
-pub use checks::{Answer, Answered, CheckReport, put};
+pub use checks::{Answer, Answered, Answers, CheckReport, CheckSort, put};
 pub use error::Error;
 pub use objects::{Objects, look};
 pub use rows::{Comparison, State, compare};

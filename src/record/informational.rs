@@ -89,7 +89,7 @@ pub const INFORMATIONAL: &[&str] = &[
     "checks.items[].kind",
     "checks.items[].name",
     "checks.items[].observed",
-    "checks.items[].sql_sha256",
+    "checks.items[].question_sha256",
     // Figures that stand beside those which meet the objectives.
     "measurements.recovery_point.content_age_ms",
     "measurements.recovery_point.since_backup_available_ms",

@@ -8,6 +8,7 @@
 
 mod artifact;
 mod controls;
+mod drift;
 mod environment;
 mod informational;
 mod limitations;
@@ -17,6 +18,8 @@ mod restore;
 mod ruling;
 mod run;
 mod selection;
+mod shape;
+mod structure;
 mod value;
 
 use schemars::JsonSchema;
@@ -24,6 +27,9 @@ use serde::{Deserialize, Serialize};
 
 pub use artifact::{Anchor, Artifact, ExpectedArtifact, ObservedArtifact};
 pub use controls::{CONTROLS, Control, control};
+pub use drift::{
+    CHANGES_MAX, ComparedWith, Drift, DriftPolicy, DroppedRows, Figure, Names, Renamed, SchemaChange, Weight,
+};
 pub use environment::{Environment, EnvironmentKind, Extension, Hardware, Network, Sandbox};
 pub use informational::INFORMATIONAL;
 pub use limitations::limitations;
@@ -44,6 +50,10 @@ pub use run::{
 pub use selection::{
     ConsistencyPoint, ConsistencySource, Freshness, Listing, Newest, Policy, REJECTED_MAX, Rejected,
     RejectedReason, Selected, Selection,
+};
+pub use shape::{COLUMNS_MAX, Shape, ShapeClass};
+pub use structure::{
+    AmcheckAsked, DamagedRelation, RELATIONS_MAX, RelationKind, Structure, UncheckedRelation,
 };
 pub use value::{
     INTEGER_MAX, Invalid, Millis, Moment, Observed, PhaseName, ReasonCode, RunId, SchemaVersion, Sha256,
@@ -101,6 +111,15 @@ pub struct Record {
     /// Whether the rows that came back are the rows of the backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fidelity: Option<Fidelity>,
+    /// What `amcheck` found, if the plan wants it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub structure: Option<Structure>,
+    /// What the restored database is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
+    /// How far it has drifted from the last pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
     /// The plan's own questions, and their answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<Checks>,
@@ -138,6 +157,9 @@ impl Record {
             environment: None,
             restore: None,
             fidelity: None,
+            structure: None,
+            shape: None,
+            drift: None,
             checks: None,
             phases: Vec::new(),
             traffic: None,

@@ -161,7 +161,7 @@ pub enum TableState {
     NotComparable,
 }
 
-/// The plan's own questions: `planned = executed = passed + failed + errored`.
+/// The plan's own questions: `planned = executed = passed + baseline + failed + errored`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Checks {
@@ -173,6 +173,8 @@ pub struct Checks {
     pub executed: u64,
     /// Those with the right answer.
     pub passed: u64,
+    /// Those with one that should be compared with an earlier pass, of which there is none.
+    pub baseline: u64,
     /// Those with a wrong one.
     pub failed: u64,
     /// Those without one.
@@ -190,6 +192,7 @@ impl Checks {
             planned,
             executed: items.len() as u64,
             passed: count(CheckOutcome::Pass),
+            baseline: count(CheckOutcome::Baseline),
             failed: count(CheckOutcome::Fail),
             errored: count(CheckOutcome::Error),
             items,
@@ -207,14 +210,23 @@ pub struct CheckRecord {
     pub kind: CheckKind,
     /// How it was answered.
     pub outcome: CheckOutcome,
-    /// The digest of its SQL, which itself never enters the record.
+    /// The digest of its SQL, command or address, which itself never enters the record.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sql_sha256: Option<Sha256>,
+    pub question_sha256: Option<Sha256>,
     /// What was expected, as the plan words it.
     pub expected: String,
     /// What was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed: Option<Observed>,
+    /// The answer of the earlier pass that it was compared with, where the plan asks for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Observed>,
+    /// The digest of what a command wrote, which itself is not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_sha256: Option<Sha256>,
+    /// How much a command wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u64>,
     /// Why there is no answer: the server's five-character code or a word of ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -225,20 +237,32 @@ pub struct CheckRecord {
 
 /// What a check asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum CheckKind {
     /// Whether a scalar is as expected.
     Expect,
     /// Whether the newest of something is new enough, and not in the future.
     Newest,
+    /// How many rows a table has.
+    Rows,
+    /// Whether rows lack the row that their foreign keys name.
+    NoOrphans,
+    /// Whether sequences are behind the column that they belong to.
+    SequenceAhead,
+    /// How a program ends that has the scratch before it.
+    Command,
+    /// What an address answers.
+    Http,
 }
 
 /// How a check was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum CheckOutcome {
     /// As expected.
     Pass,
+    /// With a value that should be compared with an earlier pass, of which there is none.
+    Baseline,
     /// Otherwise.
     Fail,
     /// Not at all.

@@ -166,6 +166,8 @@ warnings! {
     PlaceholderRoles = "PLACEHOLDER_ROLES";
     /// No check of the plan looked at the data: only its sameness is proven.
     ContentOnly = "CONTENT_ONLY";
+    /// A check that is measured by the last pass found none.
+    CheckWithoutLast = "CHECK_WITHOUT_LAST";
     /// The moment that the data speaks for is known only roughly.
     ConsistencyPointUncertain = "CONSISTENCY_POINT_UNCERTAIN";
     /// Several backups claim the same moment.

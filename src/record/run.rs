@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::structure::AmcheckAsked;
 use crate::record::value::{Millis, Moment, RunId, Sha256, SignedMillis};
 
 /// The place of a record in its service's log.
@@ -215,6 +216,8 @@ pub struct Objectives {
     /// At least so many rows must come back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minimum_rows: Option<u64>,
+    /// How far the structure of tables and indexes must be looked at.
+    pub amcheck: AmcheckAsked,
 }
 
 /// Which figure meets the recovery point objective.

@@ -129,6 +129,12 @@ fn answer(check: &CheckRecord) -> String {
     if let Some(observed) = &check.observed {
         let _ = write!(line, ", got {}", encode::name(observed.as_str(), NAME_COLUMNS));
     }
+    if let Some(last) = &check.last {
+        let _ = write!(line, ", after {} at the last pass", encode::name(last.as_str(), NAME_COLUMNS));
+    }
+    if check.outcome == CheckOutcome::Baseline {
+        line.push_str(", and no earlier pass to compare it with");
+    }
     if let Some(error) = &check.error {
         let _ = write!(line, ", but it could not be put: {}", encode::name(error, NAME_COLUMNS));
     }
@@ -201,6 +207,9 @@ fn proof(record: &Record) -> Option<String> {
         Some(checks) if checks.planned > 0 => {
             let all = encode::plural(checks.planned, "check");
             let _ = write!(text, "; {} of {all} passed", encode::count(checks.passed));
+            if checks.baseline > 0 {
+                let _ = write!(text, ", {} for the first time", encode::count(checks.baseline));
+            }
         }
         Some(checks) if checks.content_only => text.push_str("; no checks, as the plan says"),
         _ => {}

@@ -216,6 +216,8 @@ fn check(check: &CheckRecord) -> Case {
     let observed = check.observed.as_ref().map_or("nothing", |observed| observed.as_str());
     let result = match check.outcome {
         CheckOutcome::Pass => Outcome::Passed,
+        // It was answered, and the drill's own case and warnings say what it lacks.
+        CheckOutcome::Baseline => Outcome::Passed,
         CheckOutcome::Fail => Outcome::Failure(format!("expected {}, got {observed}", check.expected)),
         CheckOutcome::Error => {
             let why = check.error.as_deref().unwrap_or("no answer");

@@ -35,6 +35,7 @@ pub struct Service {
     pattern: String,
     lines: String,
     backup_lines: String,
+    tables: String,
     checks: String,
     bin: PathBuf,
 }
@@ -49,6 +50,7 @@ impl Service {
             pattern: "backup.dump".into(),
             lines: String::new(),
             backup_lines: String::new(),
+            tables: String::new(),
             checks: String::new(),
             bin: own_install().bin,
         }
@@ -104,14 +106,28 @@ impl Service {
         self
     }
 
+    /// A check of any kind, by the lines of its table.
+    pub fn check_of(mut self, lines: &str) -> Service {
+        let service = &self.name;
+        self.checks.push_str(&format!("[[service.{service}.check]]\n{lines}\n"));
+        self
+    }
+
+    /// A table of the plan below `[service.NAME]`, whole.
+    pub fn table(mut self, name: &str, lines: &str) -> Service {
+        let service = &self.name;
+        self.tables.push_str(&format!("[service.{service}.{name}]\n{lines}\n"));
+        self
+    }
+
     fn plan(&self, folder: &Path, scratch: &Path) -> String {
-        let Service { name, pattern, lines, backup_lines, checks, .. } = self;
+        let Service { name, pattern, lines, backup_lines, tables, checks, .. } = self;
         let content_only = if checks.is_empty() { "checks = 'content only'\n" } else { "" };
         format!(
             "[service.{name}]\n{content_only}{lines}\
              [service.{name}.backup]\nlocation = 'file://{}/'\npattern = '{pattern}'\n{backup_lines}\
              [service.{name}.scratch]\nsettings = 'fast'\nisolation = 'best-effort'\ndirectory = '{}'\n\
-             postgres.bin = '{}'\n{checks}\n",
+             postgres.bin = '{}'\n{tables}{checks}\n",
             folder.display(),
             scratch.display(),
             self.bin.display(),

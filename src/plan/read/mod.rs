@@ -1,9 +1,12 @@
 //! From the file as written to the plan as meant, with every fault on the way.
 
 mod backup;
+mod check;
+mod drift;
 mod evidence;
 mod faults;
 mod nearest;
+mod proof;
 mod secret;
 mod service;
 mod store;

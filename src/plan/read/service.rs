@@ -1,19 +1,16 @@
 //! A `[service.NAME]` table, but for its backup.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::plan::fault::{Complaint, shortened};
 use crate::plan::read::faults::Faults;
 use crate::plan::read::table::{Item, Table};
-use crate::plan::read::{Context, backup, text};
+use crate::plan::read::{Context, backup, check, drift, proof, text};
 use crate::plan::{
-    Backup, Check, Expectation, Minimum, Question, Restore, Scratch, Service, Settings, duration, size,
+    Backup, Check, Drift, Minimum, Proof, Question, Restore, Scratch, Service, Settings, duration, size,
 };
 use crate::postgres::Isolation;
-
-/// How many checks a service may have.
-const CHECKS_MAX: usize = 1000;
 
 /// How many overheads a service may declare, and how many controls it may name.
 const LIST_MAX: usize = 100;
@@ -23,9 +20,6 @@ const DEADLINE: Duration = Duration::from_secs(2 * 3_600);
 
 /// The least deadline that is derived from an objective.
 const DEADLINE_MIN: Duration = Duration::from_secs(30 * 60);
-
-/// The limit of a check that sets none.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Reads a service; `None` where a part of it is missing that nothing can stand in for.
 pub fn read(name: &str, mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) -> Option<Service> {
@@ -43,7 +37,11 @@ pub fn read(name: &str, mut table: Table<'_>, context: &Context<'_>, faults: &mu
     let scratch = read_scratch(&mut table, context, faults);
     let restore = read_restore(&mut table, faults);
     let minimum = read_minimum(&mut table, faults);
-    let (checks, content_only) = read_checks(&mut table, faults);
+    let proof =
+        table.take_table("proof", faults).map_or_else(Proof::default, |table| proof::read(table, faults));
+    let drift =
+        table.take_table("drift", faults).map_or_else(Drift::default, |table| drift::read(table, faults));
+    let (checks, content_only) = check::read_all(&mut table, context, faults);
     let rpo = rpo.and_then(|item| {
         let rpo = item.duration(faults)?;
         if let Some(backup) = backup.as_ref().filter(|_| faults.len() == faults_before) {
@@ -66,6 +64,8 @@ pub fn read(name: &str, mut table: Table<'_>, context: &Context<'_>, faults: &mu
         backup: backup?,
         scratch,
         restore,
+        proof,
+        drift,
         checks,
         content_only,
         minimum,
@@ -216,85 +216,9 @@ fn read_minimum(table: &mut Table<'_>, faults: &mut Faults) -> Minimum {
     minimum
 }
 
-/// The checks, and whether the plan says that there are none on purpose.
-fn read_checks(table: &mut Table<'_>, faults: &mut Faults) -> (Vec<Check>, bool) {
-    let said = table.take("checks");
-    let content_only = said.is_some();
-    let contradicts = said.as_ref().is_some_and(|item| !item.is_array());
-    match said {
-        Some(item) if item.is_array() => {
-            let remedy = format!("name each [[{}.check]]", table.path());
-            item.fault(faults, Complaint::new("'checks' is no list", remedy));
-        }
-        Some(item) => {
-            item.text(faults, |text| text::one_of(text, &[("content only", ())]));
-        }
-        None => {}
-    }
-    let what = format!("write [[{}.check]]", table.path());
-    let absent = !table.has("check");
-    let items = table.take_array("check", faults, &what);
-    match items.as_deref().map(<[_]>::first) {
-        Some(Some(item)) if contradicts => {
-            let remedy = "remove checks = \"content only\", or the checks";
-            item.fault(faults, Complaint::new("there is a check, and the service has 'checks' too", remedy));
-        }
-        Some(None) | None if !content_only && (absent || items.is_some()) => {
-            let remedy = format!("add a [[{}.check]], or write checks = \"content only\"", table.path());
-            faults.add(table.place(), table.path(), Complaint::new("it has no check", remedy));
-        }
-        _ => {}
-    }
-    let items = items.unwrap_or_default();
-    if let Some(item) = items.get(CHECKS_MAX) {
-        item.fault(faults, Complaint::new("there are more than 1,000 checks", "join some of them in SQL"));
-    }
-    let mut names = HashSet::new();
-    let checks =
-        items.iter().take(CHECKS_MAX).filter_map(|item| read_check(item, &mut names, faults)).collect();
-    (checks, content_only)
-}
-
-fn read_check(item: &Item<'_>, names: &mut HashSet<String>, faults: &mut Faults) -> Option<Check> {
-    let mut table = item.table(faults)?;
-    for (key, remedy) in
-        [("name", "give the check a name"), ("sql", "write one statement that gives one value")]
-    {
-        if !table.has(key) {
-            table.missing(key, remedy, faults);
-        }
-    }
-    let name = table.take_text("name", faults, |name| match text::line(name) {
-        Ok(name) if !names.insert(name.clone()) => {
-            Err(Complaint::new("another check of this service has the same name", "rename one"))
-        }
-        name => name,
-    });
-    let sql = table.take_text("sql", faults, text::sql);
-    let timeout = table.take_duration("timeout", faults).unwrap_or(CHECK_TIMEOUT);
-    let question = read_question(&mut table, faults);
-    table.finish(faults);
-    Some(Check { name: name?, sql: sql?, question: question?, timeout })
-}
-
-fn read_question(table: &mut Table<'_>, faults: &mut Faults) -> Option<Question> {
-    let complaint = match (table.has("expect"), table.has("newest")) {
-        (true, true) => Some("'expect' and 'newest' are two questions"),
-        (false, false) => Some("it asks nothing"),
-        _ => None,
-    };
-    if let Some(problem) = complaint {
-        let remedy = "write either expect = \"= 0\", or newest = \"1h\" for the age of a moment";
-        faults.add(table.place(), table.path(), Complaint::new(problem, remedy));
-    }
-    let expect = table.take_text("expect", faults, Expectation::parse).map(Question::Expect);
-    let newest = table.take_duration("newest", faults).map(Question::Newest);
-    expect.or(newest)
-}
-
 /// An age that nothing can ever tell can never meet an objective.
 fn must_be_dated(rpo: &Item<'_>, backup: &Backup, checks: &[Check], faults: &mut Faults) {
-    let fresh = checks.iter().any(|check| matches!(check.question, Question::Newest(_)));
+    let fresh = checks.iter().any(|check| matches!(check.question, Question::Newest { .. }));
     if backup.pattern.has_time() || backup.dump_timezone.is_some() || fresh {
         return;
     }

@@ -176,11 +176,15 @@ pub fn checks(checks: &Checks) -> CheckTable {
 fn check_row(check: &CheckRecord) -> Check {
     let (kind, outcome) = match check.outcome {
         CheckOutcome::Pass => ("good", "passed"),
+        CheckOutcome::Baseline => ("unsure", "nothing to compare with"),
         CheckOutcome::Fail => ("bad", "failed"),
         CheckOutcome::Error => ("unsure", "no answer"),
     };
     let observed = match (&check.observed, &check.error) {
-        (Some(observed), _) => words::name(observed.as_str()),
+        (Some(observed), _) => match &check.last {
+            Some(last) => format!("{}, after {}", words::name(observed.as_str()), words::name(last.as_str())),
+            None => words::name(observed.as_str()),
+        },
         (None, Some(error)) => format!("it could not be put: {}", words::name(error)),
         (None, None) => "nothing".to_owned(),
     };
