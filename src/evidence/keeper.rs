@@ -22,6 +22,7 @@ const LOOK_BACK_MAX: usize = 1000;
 pub struct Keeper {
     root: PathBuf,
     key: Option<SigningKey>,
+    known: Vec<PublicKey>,
     remote: Option<Remote>,
 }
 
@@ -38,7 +39,11 @@ impl Keeper {
         };
         let root = plan.directory.as_deref().unwrap_or(default).to_owned();
         fs::create_dir_all(&root).map_err(|cause| Error::io("make the evidence directory", &root, cause))?;
-        Ok(Keeper { root, key, remote: plan.remote.clone() })
+        let own = key.iter().map(|key| key.public().clone());
+        // A key that can't be read vouches for nothing, and is no reason not to drill.
+        let named = plan.public.iter().filter_map(|path| PublicKey::read(path).ok());
+        let known = own.chain(named).collect();
+        Ok(Keeper { root, key, known, remote: plan.remote.clone() })
     }
 
     /// The folder that the logs of the services lie in.
@@ -60,14 +65,13 @@ impl Keeper {
     }
 
     /// The newest record of the service that stands up as a pass: its verdict follows from it,
-    /// it is signed with our key where we have one, and the record after it follows its very
+    /// it is signed with a key of the plan's where the plan signs, and the record after it follows its very
     /// bytes. At most a thousand drills are looked back at; what can't be read is passed over.
     pub fn newest_pass(&self, service: &str) -> Option<Record> {
-        let keys: Vec<PublicKey> = self.key.iter().map(|key| key.public().clone()).collect();
         let entries = files(&self.root, service).ok()?;
         let mut follower: Option<Record> = None;
         for entry in entries.iter().rev().take(LOOK_BACK_MAX) {
-            let Ok((record, sha256, signed)) = entry.verified(service, &keys) else {
+            let Ok((record, sha256, signed)) = entry.verified(service, &self.known) else {
                 follower = None;
                 continue;
             };
@@ -75,7 +79,7 @@ impl Keeper {
                 follower.as_ref().is_none_or(|next| next.chain.previous_envelope_sha256 == Some(sha256));
             let passed = |verdict| verdict == Verdict::Pass;
             let good = followed
-                && (signed || keys.is_empty())
+                && (signed || self.key.is_none())
                 && passed(record.verdict.result.0)
                 && passed(judge(&record).verdict());
             if good {
