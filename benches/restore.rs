@@ -16,12 +16,12 @@ use std::time::{Duration, Instant};
 use firedrill::clock::Stopwatch;
 use firedrill::drill::settings::server_settings;
 use firedrill::event::Events;
-use firedrill::plan::Settings;
+use firedrill::plan::{CopyForm, Settings};
 use firedrill::postgres::{
     Cluster, ClusterOptions, InitdbOptions, Install, Isolation, choose_install, find_installs,
     new_directory_name,
 };
-use firedrill::restore::{self, DATABASE, Scratch};
+use firedrill::restore::{self, DATABASE, Manner, Scratch};
 use firedrill::store::{Download, Location, Options, Store, Tuning};
 
 type Failure = Box<dyn std::error::Error>;
@@ -138,8 +138,9 @@ async fn restore_into(scratch: &mut Scratch, archive: &Path) -> Result<(), Failu
     let opened = restore::open(download, object.bytes, None, &events).await.map_err(|halted| halted.error)?;
     scratch.make_database(&opened.toc).await?;
     let watch = Stopwatch::start();
+    let manner = Manner { jobs: cores(), copy: CopyForm::Auto };
     let restored =
-        restore::restore(opened, scratch, cores(), watch, &events).await.map_err(|halted| halted.error)?;
+        restore::restore(opened, scratch, manner, watch, &events).await.map_err(|halted| halted.error)?;
     if !restored.failures.is_empty() {
         return Err(format!("{:?}", restored.failures).into());
     }

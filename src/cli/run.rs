@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::cli::face::Face;
@@ -14,7 +15,7 @@ use crate::cli::runtime::under_signals;
 use crate::cli::{Places, output};
 use crate::drill::{self, RunOutcome, RunRequest};
 use crate::exit_code::ExitCode;
-use crate::plan::{Plan, Select, Signing};
+use crate::plan::{CopyForm, Plan, Select, Signing};
 use crate::record::Trigger;
 use crate::report::summary::{Reported, Style, summary};
 use crate::report::{encode, json, layout};
@@ -37,6 +38,10 @@ pub struct Arguments {
     /// Connections to the scratch server that restore at once, instead of the plan's number
     #[arg(long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
+    /// How rows go to the scratch server, instead of the plan's choice: 'auto' spares it the
+    /// parsing wherever that is exact, 'text' sends them as they stand in the archive
+    #[arg(long, value_name = "FORM", value_parser = copy_form())]
+    copy: Option<CopyForm>,
     /// Print the result as one JSON document, or, with '=events', one line per event
     #[arg(
         long,
@@ -98,6 +103,12 @@ fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     }
 }
 
+fn copy_form() -> impl TypedValueParser<Value = CopyForm> {
+    let words = CopyForm::WORDS.map(|(word, _)| word);
+    let form = |word: String| CopyForm::WORDS.iter().find(|(known, _)| *known == word).map(|(_, form)| *form);
+    PossibleValuesParser::new(words).map(move |word| form(word).unwrap_or_default())
+}
+
 /// Runs the drills that were asked for, shows them, and says how they ended.
 pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     let plan = narrowed(places.plan()?, arguments)?;
@@ -120,6 +131,9 @@ fn narrowed(mut plan: Plan, arguments: &Arguments) -> Result<Plan, Refusal> {
         }
         if let Some(jobs) = arguments.jobs {
             service.restore.jobs = Some(jobs.get());
+        }
+        if let Some(copy) = arguments.copy {
+            service.restore.copy = copy;
         }
     }
     Ok(plan)

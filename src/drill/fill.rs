@@ -6,17 +6,17 @@ use crate::archive::Toc;
 use crate::catalog::{self, Catalog, ConsistencyPoint, RejectedFor, Selection};
 use crate::drill::site::Site;
 use crate::event::{EventKind, Events};
-use crate::plan::{Select, Service};
+use crate::plan::{CopyForm, Select, Service};
 use crate::postgres::{Cluster, Install, Isolation, IsolationHad};
 use crate::proof::{Alike, Answer, CheckReport, CheckSort, Comparison, Objects, State};
 use crate::record::{
-    Artifact, CheckKind, CheckOutcome, CheckRecord, Compared, Engine, Environment, EnvironmentKind,
-    ExcludedEntry, ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, Millis, Moment, Network,
-    Newest, Observed, ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected,
-    RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord,
-    TableState, WarningCode, WarningLine,
+    Artifact, CheckKind, CheckOutcome, CheckRecord, Compared, Copied, CopyChoice, Engine, Environment,
+    EnvironmentKind, ExcludedEntry, ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, Millis,
+    Moment, Network, Newest, Observed, ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record,
+    RecoveryPoint, Rejected, RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span,
+    SpanName, TableRecord, TableState, WarningCode, WarningLine,
 };
-use crate::restore::{Read, Restored, SpanKind};
+use crate::restore::{Manner, Read, Restored, SpanKind};
 use crate::store::Tuning;
 use crate::verdict::{Code, Reason};
 
@@ -181,13 +181,14 @@ pub fn environment(cluster: &Cluster, install: &Install, service: &Service, site
 }
 
 /// What was restored, entry by entry accounted for.
-pub fn restored(restored: &Restored, jobs: usize, tuning: Tuning) -> Restore {
+pub fn restored(restored: &Restored, manner: Manner, tuning: Tuning) -> Restore {
     let failed = restored.failures.iter().take(FAILED_MAX);
     Restore {
         engine: Engine::Native,
-        jobs: jobs as u64,
+        jobs: manner.jobs as u64,
         store_connections: tuning.connections as u64,
         part_bytes: tuning.part_bytes,
+        copy: copied(restored, manner.copy),
         toc_entries_in_archive: restored.entries as u64,
         toc_entries_restored: restored.restored as u64,
         toc_entries_excluded: restored.excluded.len() as u64,
@@ -214,6 +215,20 @@ pub fn restored(restored: &Restored, jobs: usize, tuning: Tuning) -> Restore {
         placeholder_roles: restored.placeholder_roles.clone(),
         staged_bytes: 0,
         spans: spans(restored),
+    }
+}
+
+/// In which form the rows were sent.
+fn copied(restored: &Restored, chosen: CopyForm) -> Copied {
+    let tables = || restored.tables.iter().map(|table| table.sent);
+    Copied {
+        chosen: match chosen {
+            CopyForm::Auto => CopyChoice::Auto,
+            CopyForm::Text => CopyChoice::Text,
+        },
+        tables_binary: tables().filter(|sent| sent.binary > 0).count() as u64,
+        tables_text: tables().filter(|sent| sent.binary == 0 && sent.text > 0).count() as u64,
+        pieces_fallen_back: tables().filter(|sent| sent.binary > 0).map(|sent| sent.text).sum(),
     }
 }
 

@@ -39,7 +39,7 @@ use crate::postgres::{
 };
 use crate::proof;
 use crate::record::{Anchor, Cleanup, ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
-use crate::restore::{self, Halted, Opened, Restored, Scratch};
+use crate::restore::{self, Halted, Manner, Opened, Restored, Scratch};
 use crate::store::{self, ChecksumAlgorithm, Download, Object, Store, Tuning};
 use crate::verdict::{Blame, Code, Reason};
 
@@ -296,11 +296,12 @@ impl Stages<'_> {
         object: &Object,
         record: &mut Record,
     ) -> Result<Restored, Reason> {
-        let restored = match restore::restore(opened, scratch, self.jobs(), self.watch, self.events).await {
+        let manner = Manner { jobs: self.jobs(), copy: self.service.restore.copy };
+        let restored = match restore::restore(opened, scratch, manner, self.watch, self.events).await {
             Ok(restored) => restored,
             Err(halted) => return Err(self.second_opinion(halted, store, object, record).await),
         };
-        record.restore = Some(fill::restored(&restored, self.jobs(), self.tuning()));
+        record.restore = Some(fill::restored(&restored, manner, self.tuning()));
         fill::tables_without_rows(record, &restored, self.events);
         if let Some(artifact) = record.artifact.as_mut() {
             let observed = fill::observed(&restored.read);

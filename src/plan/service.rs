@@ -192,6 +192,31 @@ pub struct Restore {
     pub connections: Option<usize>,
     /// How much one ranged read asks for: 64 KiB to 1 GiB.
     pub part_bytes: Option<u64>,
+    /// In which form rows go to the server.
+    pub copy: CopyForm,
+}
+
+/// In which form of COPY rows go to the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CopyForm {
+    /// Binary, wherever the conversion is exact, which spares the server the parsing.
+    #[default]
+    Auto,
+    /// The text that stands in the archive.
+    Text,
+}
+
+impl CopyForm {
+    /// The words in the plan and on the command line.
+    pub const WORDS: [(&str, CopyForm); 2] = [("auto", CopyForm::Auto), ("text", CopyForm::Text)];
+
+    /// The word in the plan.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CopyForm::Auto => "auto",
+            CopyForm::Text => "text",
+        }
+    }
 }
 
 /// The least that must come back, where the plan says so.

@@ -177,6 +177,7 @@ fn restore(section: &mut Section<'_>, restore: &Restore) {
     section.number("jobs", restore.jobs);
     section.number("connections", restore.connections);
     section.some("part", restore.part_bytes.map(size::text));
+    section.quoted("copy", restore.copy.as_str());
 }
 
 fn proof(section: &mut Section<'_>, proof: &Proof) {

@@ -62,6 +62,7 @@ pub const INFORMATIONAL: &[&str] = &[
     "environment.settings_relaxed",
     "environment.system_identifier",
     // How the restore was tuned, and where its time went.
+    "restore.copy",
     "restore.engine",
     "restore.excluded[].name",
     "restore.excluded[].reason",

@@ -41,7 +41,7 @@ pub use proof::{
     CheckKind, CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Coverage, Fidelity, ROW_HASH,
     TableRecord, TableState,
 };
-pub use restore::{Engine, ExcludedEntry, FailedEntry, Restore, Span, SpanName};
+pub use restore::{Copied, CopyChoice, Engine, ExcludedEntry, FailedEntry, Restore, Span, SpanName};
 pub use ruling::{Halt, ReasonLine, Ruling, WarningCode, WarningLine};
 pub use run::{
     AbandonedRun, Chain, Clock, ClockReference, Host, Objectives, RpoJudgedBy, Run, Service, Signing, Tool,

@@ -21,6 +21,8 @@ pub struct Restore {
     pub store_connections: u64,
     /// The size of such a read.
     pub part_bytes: u64,
+    /// In which form the rows went to the server. They are always read back as text.
+    pub copy: Copied,
     /// Entries of the archive's table of contents.
     pub toc_entries_in_archive: u64,
     /// Those that were restored.
@@ -47,6 +49,30 @@ pub struct Restore {
     pub staged_bytes: u64,
     /// What went on inside, as start and length. They overlap and are never added up.
     pub spans: Vec<Span>,
+}
+
+/// The forms of COPY in which rows went to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Copied {
+    /// What the plan, or the command line, asked for.
+    pub chosen: CopyChoice,
+    /// Tables of whose rows at least a part went in the binary form.
+    pub tables_binary: u64,
+    /// Tables whose rows all went as text.
+    pub tables_text: u64,
+    /// Pieces of the former that went as text all the same, for a value that was spelled oddly.
+    pub pieces_fallen_back: u64,
+}
+
+/// The form of COPY that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CopyChoice {
+    /// Binary, wherever firedrill's conversion is exact.
+    Auto,
+    /// The text that stands in the archive.
+    Text,
 }
 
 /// What restored the archive.

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::archive::Toc;
 use crate::event::{EventKind, Events};
 use crate::postgres::{self, quote_literal};
+use crate::restore::binary;
 use crate::restore::board::{Board, Work};
 use crate::restore::entry::{EntryRunner, is_fatal};
 use crate::restore::error::Failure;
-use crate::restore::load::{Load, Piece, Way};
+use crate::restore::load::{Load, Piece, Prepared, Sent, Way};
 use crate::restore::policy::builds_index;
 use crate::restore::roles::Roles;
 use crate::restore::shape::RowsSeen;
@@ -39,6 +42,13 @@ impl<'a> Workplace<'a> {
         let session = self.scratch.connect_to_restore(self.toc).await?;
         Ok(Connection { place: self, runner: EntryRunner::new(self.toc, session, self.roles) })
     }
+}
+
+/// What one transaction has copied.
+#[derive(Default)]
+struct Copied {
+    seen: RowsSeen,
+    sent: Sent,
 }
 
 /// One connection.
@@ -114,40 +124,68 @@ impl Connection<'_> {
     /// Copies pieces until none is left, or until there is something better to do. The
     /// transaction is ours, since an error at an implicit commit would go unheard.
     async fn copy(&self, load: &Load, statement: &str, first: Option<&str>) -> Result<(), postgres::Error> {
-        let Some(piece) = load.next().await else { return Ok(()) };
+        let Some(Piece::Rows(rows)) = load.next().await else { return Ok(()) };
         let first = first.unwrap_or_default();
-        self.runner.session().run(&format!("BEGIN; {first}")).await?;
-        // Only the rows are in the archive's encoding: names in the statement are ours.
-        let encoding = quote_literal(self.place.toc.encoding.name());
-        let statement = format!("{statement} WITH (ENCODING {encoding})");
-        let seen = self.copy_pieces(load, &statement, piece).await?;
+        // Words of the binary form are read in the session's encoding.
+        let encoding = if load.has_binary_form() { "SET LOCAL client_encoding = 'UTF8';" } else { "" };
+        self.runner.session().run(&format!("BEGIN; {encoding} {first}")).await?;
+        let mut copied = Copied::default();
+        let mut next = Some(load.prepare(rows));
+        // A COPY has one form: where the form of the pieces changes, another COPY begins.
+        while let Some(piece) = next {
+            next = self.copy_pieces(load, statement, piece, &mut copied).await?;
+        }
         self.runner.session().run("COMMIT").await?;
-        load.add(seen);
+        load.add(copied.seen, copied.sent);
         Ok(())
     }
 
+    /// One COPY: the piece, and those after it that have the same form. The first that has the
+    /// other one is returned.
     async fn copy_pieces(
         &self,
         load: &Load,
         statement: &str,
-        piece: Piece,
-    ) -> Result<RowsSeen, postgres::Error> {
-        let mut copy = self.runner.session().copy_in(statement).await?;
-        let mut seen = RowsSeen::default();
-        let mut next = Some(piece);
-        while let Some(Piece::Rows(rows)) = next {
-            let before = seen.hash.rows();
-            load.shape.take(&rows, &mut seen);
-            let bytes = rows.len();
-            copy.send(rows).await?;
-            self.tell_loaded(load, seen.hash.rows() - before, bytes);
-            if load.failed() || (load.can_spare_a_connection() && self.place.board.has_other_work()) {
-                break;
-            }
-            next = load.next().await;
+        mut piece: Prepared,
+        copied: &mut Copied,
+    ) -> Result<Option<Prepared>, postgres::Error> {
+        let binary = piece.binary.is_some();
+        let rows_before = copied.seen.hash.rows();
+        let mut copy = self.runner.session().copy_in(&self.in_form(statement, binary)).await?;
+        if binary {
+            copy.send(Bytes::from_static(binary::HEADER)).await?;
         }
-        let copied = copy.finish().await?;
-        if copied == seen.hash.rows() { Ok(seen) } else { Err(miscounted(seen.hash.rows(), copied)) }
+        let other = loop {
+            let before = copied.seen.hash.rows();
+            // The text is hashed in either form, and compared with text that the server writes.
+            load.shape.take(&piece.text, &mut copied.seen);
+            copied.sent.count(binary);
+            let bytes = piece.text.len();
+            copy.send(piece.binary.unwrap_or(piece.text)).await?;
+            self.tell_loaded(load, copied.seen.hash.rows() - before, bytes);
+            if load.failed() || (load.can_spare_a_connection() && self.place.board.has_other_work()) {
+                break None;
+            }
+            let Some(Piece::Rows(rows)) = load.next().await else { break None };
+            piece = load.prepare(rows);
+            if piece.binary.is_some() != binary {
+                break Some(piece);
+            }
+        };
+        if binary {
+            copy.send(Bytes::from_static(binary::TRAILER)).await?;
+        }
+        let (sent, taken) = (copied.seen.hash.rows() - rows_before, copy.finish().await?);
+        if sent == taken { Ok(other) } else { Err(miscounted(sent, taken)) }
+    }
+
+    /// Only rows of text are in the encoding of the statement, which is the archive's.
+    fn in_form(&self, statement: &str, binary: bool) -> String {
+        if binary {
+            return format!("{statement} WITH (FORMAT binary)");
+        }
+        let encoding = quote_literal(self.place.toc.encoding.name());
+        format!("{statement} WITH (ENCODING {encoding})")
     }
 
     /// One transaction for the entry; each object's content is one row of the hash.
@@ -178,7 +216,7 @@ impl Connection<'_> {
             // They are counted in bytes alone: no row of a table is among them.
             self.tell_loaded(load, 0, bytes.len());
         }
-        load.add(RowsSeen { hash: sum.finish(), ..RowsSeen::default() });
+        load.add(RowsSeen { hash: sum.finish(), ..RowsSeen::default() }, Sent::default());
         Ok(())
     }
 

@@ -8,11 +8,15 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::InsertColumn;
+use crate::restore::binary::Columns;
 use crate::restore::error::Failure;
 use crate::restore::shape::{RowShape, RowsSeen};
 
 /// Pieces of one table that wait for a connection, at most; with their size it bounds memory.
 const PIECES_WAITING_MAX: usize = 8;
+
+/// Pieces that may fall back to text before it is asked whether converting pays at all.
+const FALLEN_BACK_MIN: usize = 8;
 
 /// What a decoder hands to a connection.
 #[derive(Debug)]
@@ -28,6 +32,31 @@ pub enum Piece {
         /// The stretch; empty for an empty object.
         bytes: Bytes,
     },
+}
+
+/// A piece of rows as it is sent: in the binary form where every value has one, else as text.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The rows as the archive holds them, which is what is hashed.
+    pub text: Bytes,
+    /// The same in the binary form.
+    pub binary: Option<Bytes>,
+}
+
+/// How many pieces were sent in which form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// In the binary form.
+    pub binary: u64,
+    /// As text.
+    pub text: u64,
+}
+
+impl Sent {
+    /// Counts one more piece.
+    pub fn count(&mut self, binary: bool) {
+        *(if binary { &mut self.binary } else { &mut self.text }) += 1;
+    }
 }
 
 /// How the rows are put into the table.
@@ -60,6 +89,8 @@ pub struct Planned {
     pub shape: RowShape,
     /// The columns of a table whose rows stand in INSERT statements.
     pub inserted: Option<Vec<InsertColumn>>,
+    /// The columns, where each has a binary form that is used.
+    pub columns: Option<Columns>,
     /// The stored size of its rows, where the archive tells.
     pub stored_bytes: Option<u64>,
 }
@@ -77,6 +108,9 @@ pub struct Load {
     pub shape: RowShape,
     /// The columns of a table whose rows stand in INSERT statements.
     pub inserted: Option<Vec<InsertColumn>>,
+    columns: Option<Columns>,
+    converted: AtomicUsize,
+    fallen_back: AtomicUsize,
     queue: tokio::sync::Mutex<mpsc::Receiver<Piece>>,
     waiting: AtomicUsize,
     state: Mutex<State>,
@@ -87,6 +121,7 @@ struct State {
     connections: usize,
     source_over: bool,
     seen: RowsSeen,
+    sent: Sent,
     failure: Option<Failure>,
     closed: bool,
 }
@@ -96,6 +131,8 @@ struct State {
 pub struct Loaded {
     /// What was seen of the rows.
     pub seen: RowsSeen,
+    /// In which form they were sent.
+    pub sent: Sent,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
 }
@@ -132,7 +169,7 @@ impl Feed {
 impl Load {
     /// A load and the end by which it is fed.
     pub fn open(entry: u32, planned: Planned) -> (Arc<Load>, Feed) {
-        let Planned { name, way, shape, inserted, .. } = planned;
+        let Planned { name, way, shape, inserted, columns, .. } = planned;
         let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
         let load = Arc::new(Load {
             entry,
@@ -140,6 +177,9 @@ impl Load {
             way,
             shape,
             inserted,
+            columns,
+            converted: AtomicUsize::new(0),
+            fallen_back: AtomicUsize::new(0),
             queue: tokio::sync::Mutex::new(receiver),
             waiting: AtomicUsize::new(0),
             state: Mutex::new(State::default()),
@@ -174,9 +214,35 @@ impl Load {
         self.waiting.load(Ordering::SeqCst) == 0 && self.state().connections > 1
     }
 
-    /// Adds what a connection saw.
-    pub fn add(&self, seen: RowsSeen) {
-        self.state().seen.merge(seen);
+    /// Whether the binary form is used at all.
+    pub fn has_binary_form(&self) -> bool {
+        self.columns.is_some()
+    }
+
+    /// The piece as it is sent.
+    pub fn prepare(&self, text: Bytes) -> Prepared {
+        let binary = self.columns.as_ref().filter(|_| self.converting_pays());
+        let binary = binary.and_then(|columns| {
+            let converted = columns.convert(&text);
+            let counter = if converted.is_some() { &self.converted } else { &self.fallen_back };
+            counter.fetch_add(1, Ordering::Relaxed);
+            converted.map(Bytes::from)
+        });
+        Prepared { text, binary }
+    }
+
+    /// A table full of odd values is not converted in vain to its end.
+    fn converting_pays(&self) -> bool {
+        let fallen_back = self.fallen_back.load(Ordering::Relaxed);
+        fallen_back < FALLEN_BACK_MIN || fallen_back < self.converted.load(Ordering::Relaxed)
+    }
+
+    /// Adds what a connection saw, and in which form it was sent.
+    pub fn add(&self, seen: RowsSeen, sent: Sent) {
+        let mut state = self.state();
+        state.seen.merge(seen);
+        state.sent.binary += sent.binary;
+        state.sent.text += sent.text;
     }
 
     /// The first failure stands for all that follow from it.
@@ -197,7 +263,8 @@ impl Load {
             return None;
         }
         state.closed = true;
-        Some(Loaded { seen: std::mem::take(&mut state.seen), failure: state.failure.take() })
+        let failure = state.failure.take();
+        Some(Loaded { seen: std::mem::take(&mut state.seen), sent: state.sent, failure })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

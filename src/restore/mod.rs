@@ -10,6 +10,7 @@
 //! was restored. Nothing is staged on disk.
 
 mod before;
+pub mod binary;
 mod board;
 mod checksum;
 mod chunks;
@@ -36,6 +37,7 @@ use futures_util::future::try_join_all;
 
 pub use error::{Error, Failure};
 pub use large_objects::Sum as LargeObjectSum;
+pub use load::Sent;
 pub use policy::Exclusion;
 pub use scratch::{DATABASE, Scratch};
 pub use shape::{RowShape, RowsSeen};
@@ -46,6 +48,7 @@ pub use zone::ZoneSamples;
 use crate::archive::{CopyTarget, Entry, Front, Opening, Toc};
 use crate::clock::Stopwatch;
 use crate::event::{EventKind, Events};
+use crate::plan::CopyForm;
 use crate::restore::before::Before;
 use crate::restore::board::{Board, Outcome};
 use crate::restore::connection::Workplace;
@@ -99,6 +102,17 @@ pub struct TableLoaded {
     pub shape: RowShape,
     /// What was seen of them.
     pub seen: RowsSeen,
+    /// In which form they were sent.
+    pub sent: Sent,
+}
+
+/// How a restore works.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// Connections to the scratch that work at once; at least one.
+    pub jobs: usize,
+    /// In which form rows are sent.
+    pub copy: CopyForm,
 }
 
 /// A restore that stopped, and what was read by then.
@@ -148,7 +162,7 @@ pub async fn open(
     }
 }
 
-/// Restores an opened archive into `scratch` over `jobs` connections.
+/// Restores an opened archive into `scratch`.
 ///
 /// # Errors
 /// The archive is damaged or must not be restored, or the scratch or the store gave up. What
@@ -156,17 +170,19 @@ pub async fn open(
 pub async fn restore(
     opened: Opened,
     scratch: &Scratch,
-    jobs: usize,
+    manner: Manner,
     watch: Stopwatch,
     events: &Events,
 ) -> Result<Restored, Halted> {
     let toc = opened.toc.clone();
+    let jobs = manner.jobs;
     let dispositions = policy::decide(&toc, scratch.server_major())?;
     let roles = Roles::new(scratch.connect().await?);
     let session = scratch.connect_to_restore(&toc).await?;
     let before = before::run(&toc, &dispositions, session, &roles).await?;
     let session = scratch.connect_to_restore(&toc).await?;
-    let decided = ways::decide(&toc, &dispositions, &before.failed, opened.bytes, &session).await?;
+    let decided =
+        ways::decide(&toc, &dispositions, &before.failed, opened.bytes, manner.copy, &session).await?;
     drop(session);
 
     let schedule = Schedule::new(&toc, &dispositions);
@@ -282,6 +298,7 @@ fn table_loaded(entry: &Entry, rows: &Rows, shape: &RowShape, loaded: Loaded) ->
         made_elsewhere: rows.table_entry.is_none(),
         shape: shape.clone(),
         seen: loaded.seen,
+        sent: loaded.sent,
     }
 }
 

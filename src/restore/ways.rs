@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::archive::{CopyTarget, Entry, InsertColumn, Toc};
+use crate::plan::CopyForm;
 use crate::postgres::Session;
 use crate::restore::Error;
+use crate::restore::binary::{self, Kind};
 use crate::restore::error::Failure;
 use crate::restore::load::{Planned, Way};
 use crate::restore::policy::{Disposition, Rows};
@@ -30,6 +32,20 @@ const TELLING_TYPES: &str = "\
       VALUES (1184::pg_catalog.oid, 1184::pg_catalog.oid), (17, 17) \
       UNION SELECT part.whole, telling.inside FROM telling JOIN part ON part.inside = telling.type \
     ) SELECT type, inside FROM telling";
+
+/// Every type that the server reads with functions of its own, which the source names as the
+/// server itself does, and every domain over one.
+const READING_TYPES: &str = "\
+    WITH RECURSIVE base (type, input, receive) AS ( \
+      SELECT t.oid, i.prosrc, r.prosrc FROM pg_catalog.pg_type t \
+        JOIN pg_catalog.pg_proc i ON i.oid = t.typinput JOIN pg_catalog.pg_proc r ON r.oid = t.typreceive \
+        JOIN pg_catalog.pg_language li ON li.oid = i.prolang AND li.lanname = 'internal' \
+        JOIN pg_catalog.pg_language lr ON lr.oid = r.prolang AND lr.lanname = 'internal' \
+        WHERE t.typtype IN ('b', 'e') \
+      UNION ALL SELECT t.oid, base.input, base.receive FROM base \
+        JOIN pg_catalog.pg_type t ON t.typbasetype = base.type AND t.typtype = 'd' \
+    ) SELECT type, input, receive FROM base";
+
 const TIMESTAMPTZ: &str = "1184";
 const BYTEA: &str = "17";
 
@@ -50,9 +66,12 @@ pub async fn decide(
     dispositions: &[Disposition],
     failed: &HashSet<u32>,
     archive_bytes: u64,
+    copy: CopyForm,
     session: &Session,
 ) -> Result<Decided, Error> {
-    let columns = Columns::read(session).await?;
+    let mut columns = Columns::read(session).await?;
+    // Binary rows are in the session's encoding, whatever the COPY statement says.
+    columns.binary = copy == CopyForm::Auto && toc.encoding.name().eq_ignore_ascii_case("UTF8");
     let stored = toc.stored_bytes(archive_bytes);
     let mut decided = Decided { ways: Ways::new(), skipped: Vec::new() };
     for (entry, disposition) in toc.entries.iter().zip(dispositions) {
@@ -63,6 +82,7 @@ pub async fn decide(
                     way: Way::LargeObjects,
                     shape: RowShape::default(),
                     inserted: None,
+                    columns: None,
                     stored_bytes: stored.get(&entry.id).copied(),
                 };
                 decided.ways.insert(entry.id, planned);
@@ -108,11 +128,15 @@ fn inserted_into(entry: &Entry, columns: &[InsertColumn]) -> CopyTarget {
 /// Columns of the restored tables, in their order.
 struct Columns {
     of: HashMap<(String, String), Vec<Column>>,
+    /// Whether rows may be put in the binary form.
+    binary: bool,
 }
 
 struct Column {
     name: String,
     tells: Tells,
+    /// The binary form of its type, if that is used.
+    kind: Option<Kind>,
     generated: bool,
 }
 
@@ -145,16 +169,19 @@ impl Columns {
                    WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') \
                    AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY a.attrelid, a.attnum";
         let telling = telling_types(session).await?;
+        let kinds = kinds(session).await?;
         let mut of: HashMap<(String, String), Vec<Column>> = HashMap::new();
         for row in session.rows(sql).await.map_err(|error| Error::postgres(&error))? {
-            let [Some(schema), Some(table), Some(name), Some(kind), Some(generated)] = row.as_slice() else {
+            let [Some(schema), Some(table), Some(name), Some(of_type), Some(generated)] = row.as_slice()
+            else {
                 continue;
             };
-            let tells = telling.get(kind).copied().unwrap_or_default();
-            let column = Column { name: name.clone(), tells, generated: generated == "t" };
+            let tells = telling.get(of_type).copied().unwrap_or_default();
+            let kind = kinds.get(of_type).copied();
+            let column = Column { name: name.clone(), tells, kind, generated: generated == "t" };
             of.entry((schema.clone(), table.clone())).or_default().push(column);
         }
-        Ok(Columns { of })
+        Ok(Columns { of, binary: false })
     }
 
     fn plan(&self, entry: &Entry, rows: &Rows, stored_bytes: Option<u64>) -> Planned {
@@ -175,6 +202,7 @@ impl Columns {
             .into(),
             way: way(rows, &target, stored_bytes),
             shape: self.shape(&target, rows.through_root),
+            columns: self.binary_form(&target),
             inserted,
             stored_bytes,
         }
@@ -182,6 +210,14 @@ impl Columns {
 
     fn table(&self, name: &(String, String)) -> &[Column] {
         self.of.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The binary form of the rows, if every one of their columns has one.
+    fn binary_form(&self, target: &CopyTarget) -> Option<binary::Columns> {
+        let list = target.columns.as_ref().filter(|_| self.binary)?;
+        let table = self.table(&(target.schema.clone(), target.table.clone()));
+        let kind = |name: &String| table.iter().find(|column| column.name == *name)?.kind;
+        binary::Columns::new(list.iter().map(kind).collect::<Option<_>>()?)
     }
 
     fn shape(&self, target: &CopyTarget, through_root: bool) -> RowShape {
@@ -211,4 +247,15 @@ async fn telling_types(session: &Session) -> Result<HashMap<String, Tells>, Erro
         }
     }
     Ok(telling)
+}
+
+/// The binary form of each type that has one that is used, by its OID. Domains are put in that
+/// of their base: the server reads it for the domain, and checks the domain's constraints.
+async fn kinds(session: &Session) -> Result<HashMap<String, Kind>, Error> {
+    let rows = session.rows(READING_TYPES).await.map_err(|error| Error::postgres(&error))?;
+    let kind = |row: &Vec<Option<String>>| match row.as_slice() {
+        [Some(of_type), Some(input), Some(receive)] => Some((of_type.clone(), Kind::of(input, receive)?)),
+        _ => None,
+    };
+    Ok(rows.iter().filter_map(kind).collect())
 }

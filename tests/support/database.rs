@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use firedrill::clock::Stopwatch;
 use firedrill::event::{Event, Events, Observer};
+use firedrill::plan::CopyForm;
 use firedrill::postgres::{Cluster, ClusterOptions, InitdbOptions, Install, Isolation, new_directory_name};
-use firedrill::restore::{self, DATABASE, Opened, Restored, Scratch};
+use firedrill::restore::{self, DATABASE, Manner, Opened, Restored, Scratch};
 use firedrill::store::{Download, Location, Options, Store, Tuning};
 use tempfile::TempDir;
 
@@ -124,8 +125,13 @@ pub struct Kept {
 impl Kept {
     /// Restores an archive as a drill does, over several connections and in small parts.
     pub async fn restore(archive: &[u8], install: &Install, parent: &Path) -> Kept {
+        Kept::restore_in_form(archive, install, parent, CopyForm::Auto).await
+    }
+
+    /// The same, with rows sent in the form that is asked for.
+    pub async fn restore_in_form(archive: &[u8], install: &Install, parent: &Path, copy: CopyForm) -> Kept {
         let scratch = Scratch::in_cluster(start(install, parent).await, install.version.major);
-        let restored = restore_into(&scratch, archive).await;
+        let restored = restore_into(&scratch, archive, copy).await;
         Kept { scratch, restored, install: install.clone() }
     }
 
@@ -133,7 +139,7 @@ impl Kept {
     pub async fn restore_again(&mut self, archive: &[u8]) {
         let server = self.scratch.cluster().connect("postgres").await.unwrap();
         server.run(&format!("drop database {DATABASE}")).await.unwrap();
-        self.restored = restore_into(&self.scratch, archive).await;
+        self.restored = restore_into(&self.scratch, archive, CopyForm::Auto).await;
     }
 
     /// A client program of the install, pointed at the server.
@@ -147,10 +153,12 @@ impl Kept {
     }
 }
 
-async fn restore_into(scratch: &Scratch, archive: &[u8]) -> Restored {
+async fn restore_into(scratch: &Scratch, archive: &[u8], copy: CopyForm) -> Restored {
     let (_folder, opened) = open(archive).await;
     scratch.make_database(&opened.toc).await.unwrap();
-    restore::restore(opened, scratch, JOBS, Stopwatch::start(), &silence()).await.unwrap()
+    restore::restore(opened, scratch, Manner { jobs: JOBS, copy }, Stopwatch::start(), &silence())
+        .await
+        .unwrap()
 }
 
 /// An archive in a folder, read up to the end of its table of contents.

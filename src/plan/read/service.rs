@@ -8,7 +8,8 @@ use crate::plan::read::faults::Faults;
 use crate::plan::read::table::{Item, Table};
 use crate::plan::read::{Context, backup, check, drift, proof, text};
 use crate::plan::{
-    Backup, Check, Drift, Minimum, Proof, Question, Restore, Scratch, Service, Settings, duration, size,
+    Backup, Check, CopyForm, Drift, Minimum, Proof, Question, Restore, Scratch, Service, Settings, duration,
+    size,
 };
 use crate::postgres::Isolation;
 
@@ -189,6 +190,9 @@ fn read_restore(table: &mut Table<'_>, faults: &mut Faults) -> Restore {
         jobs: count(table.take_number("jobs", faults, 1..=256)),
         connections: count(table.take_number("connections", faults, 1..=256)),
         part_bytes: table.take_text("part", faults, part_size),
+        copy: table
+            .take_text("copy", faults, |word| text::one_of(word, &CopyForm::WORDS))
+            .unwrap_or_default(),
     };
     table.finish(faults);
     restore

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::record::{
-    Anchor, Artifact, ConsistencySource, Environment, EnvironmentKind, Network, Record, Restore, Selection,
-    Signing, Trigger,
+    Anchor, Artifact, ConsistencySource, Copied, CopyChoice, Environment, EnvironmentKind, Network, Record,
+    Restore, Selection, Signing, Trigger,
 };
 use crate::report::encode;
 use crate::report::html::words;
@@ -204,6 +204,26 @@ fn of_the_entries(restore: &Restore, lines: &mut Lines) {
             encode::bytes(restore.part_bytes)
         )),
     );
+    lines.say("Rows sent as", Some(forms(&restore.copy)));
+}
+
+/// In which form rows went to the server.
+fn forms(copy: &Copied) -> String {
+    let binary = match copy.pieces_fallen_back {
+        0 => format!("binary: {}", encode::plural(copy.tables_binary, "table")),
+        back => format!(
+            "binary: {}, {} of them as text all the same",
+            encode::plural(copy.tables_binary, "table"),
+            encode::plural(back, "piece")
+        ),
+    };
+    let text = format!("text: {}", encode::plural(copy.tables_text, "table"));
+    match (copy.tables_binary, copy.tables_text, copy.chosen) {
+        (0, _, CopyChoice::Text) => "text, as the plan wants it".to_owned(),
+        (0, _, CopyChoice::Auto) => text,
+        (_, 0, _) => binary,
+        _ => format!("{binary}; {text}"),
+    }
 }
 
 fn scratch(record: &Record) -> Vec<Line> {

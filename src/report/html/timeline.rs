@@ -195,7 +195,7 @@ fn inside_the_restore(record: &Record) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Engine, Millis, Restore};
+    use crate::record::{Copied, CopyChoice, Engine, Millis, Restore};
     use crate::report::sample;
 
     fn with_spans(spans: &[(SpanName, u64, u64)]) -> Record {
@@ -210,6 +210,12 @@ mod tests {
             jobs: 4,
             store_connections: 4,
             part_bytes: 8 << 20,
+            copy: Copied {
+                chosen: CopyChoice::Auto,
+                tables_binary: 1,
+                tables_text: 0,
+                pieces_fallen_back: 0,
+            },
             toc_entries_in_archive: 0,
             toc_entries_restored: 0,
             toc_entries_excluded: 0,
