@@ -153,6 +153,7 @@ fn wrong_usage_ends_with_64_and_says_what_is_wrong() {
         (&["run", "--jobs", "0"], "write a number from 1 to 256"),
         (&["run", "--jobs", "257"], "write a number from 1 to 256"),
         (&["run", "--select", "newest"], "write 'latest'"),
+        (&["run", "--copy", "binary"], "[possible values: auto, text]"),
         (&["run", "--json=xml"], "invalid value 'xml'"),
         (&["run", "--json", "--quiet"], "cannot be used with"),
         (&["plan"], "Usage: firedrill plan"),
