@@ -107,7 +107,7 @@ fn listing(toc: &Toc) -> String {
          ;     Dump Version: {}.{}-{}\n;     Format: CUSTOM\n;     Integer: {} bytes\n;     Offset: {} bytes\n\
          ;     Dumped from database version: {}\n;     Dumped by pg_dump version: {}\n\
          ;\n;\n; Selected TOC Entries:\n;\n",
-        header.created.strftime("%Y-%m-%d %H:%M:%S"),
+        header.created.unwrap().strftime("%Y-%m-%d %H:%M:%S"),
         header.database,
         toc.entries.len(),
         header.version.0,

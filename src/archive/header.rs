@@ -57,6 +57,10 @@ pub enum Layout {
     Tar,
     /// A directory with a file for each, `pg_dump -Fd`.
     Directory,
+    /// A script, `pg_dump -Fp`.
+    Plain,
+    /// A script with everything of a server, pg_dumpall.
+    Cluster,
 }
 
 impl Layout {
@@ -66,6 +70,8 @@ impl Layout {
             Layout::Custom => "pg_dump-custom",
             Layout::Tar => "pg_dump-tar",
             Layout::Directory => "pg_dump-directory",
+            Layout::Plain => "pg_dump-plain",
+            Layout::Cluster => "pg_dumpall",
         }
     }
 }
@@ -75,7 +81,8 @@ impl Layout {
 pub struct Header {
     /// How the archive is laid out.
     pub layout: Layout,
-    /// The version of the archive format: (1, 12) to (1, 16).
+    /// The version of the archive format: (1, 12) to (1, 16); (0, 0) for a plain dump, which
+    /// has none.
     pub version: (u8, u8),
     /// The third number of the version; 0 in practice, and without meaning.
     pub revision: u8,
@@ -88,8 +95,8 @@ pub struct Header {
     /// The zlib level that archives before 1.15 name; -1 is zlib's default.
     pub compression_level: Option<i32>,
     /// When pg_dump began, by the clock and in the zone of the machine it ran on: the zone is
-    /// not told, so this is never taken for a moment in time.
-    pub created: DateTime,
+    /// not told, so this is never taken for a moment in time. A plain dump does not tell it.
+    pub created: Option<DateTime>,
     /// The database that was dumped.
     pub database: String,
     /// The server's version: `15.18 (Debian 15.18-0+deb12u1)`.

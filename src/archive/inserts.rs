@@ -52,10 +52,7 @@ impl<R: Read> InsertReader<R> {
         let mut piece = Vec::with_capacity(self.piece_bytes);
         while piece.len() < self.piece_bytes {
             let Some(statement) = self.statements.next_statement()? else { break };
-            let mut cursor = Cursor { rest: &statement.sql, backslashes: self.backslashes };
-            let rows = cursor.rows(&self.columns, &mut piece).ok_or_else(|| Error::Unsafe {
-                what: "an INSERT that does not fit the columns of its table".into(),
-            })?;
+            let rows = insert_as_copy(&statement.sql, &self.columns, self.backslashes, &mut piece)?;
             if rows != statement.rows {
                 return Err(Error::Unsafe {
                     what: "an INSERT with other rows than it was split into".into(),
@@ -64,6 +61,23 @@ impl<R: Read> InsertReader<R> {
         }
         Ok(if piece.is_empty() { None } else { Some(piece.into()) })
     }
+}
+
+/// The rows of one INSERT as COPY text, each ended by a line feed, appended to `out`; how many
+/// they are. `backslashes`: strings do not conform to the standard.
+///
+/// # Errors
+/// An INSERT that does not fit the table's `columns`.
+pub fn insert_as_copy(
+    statement: &[u8],
+    columns: &[InsertColumn],
+    backslashes: bool,
+    out: &mut Vec<u8>,
+) -> Result<u64, Error> {
+    let mut cursor = Cursor { rest: statement, backslashes };
+    cursor
+        .rows(columns, out)
+        .ok_or_else(|| Error::Unsafe { what: "an INSERT that does not fit the columns of its table".into() })
 }
 
 /// A place in one statement. Every method gives None where the text is not of pg_dump's form.

@@ -228,7 +228,7 @@ fn meaning(header: RawHeader, raw: Vec<RawEntry>, bytes: u64) -> Result<Toc, Err
         offset_bytes: header.widths.offset_bytes,
         compression: header.compression,
         compression_level: header.compression_level,
-        created: header.created,
+        created: Some(header.created),
         database: encoding.decode(header.database)?,
         server_version: encoding.decode(header.server_version)?,
         dump_version: encoding.decode(header.dump_version)?,

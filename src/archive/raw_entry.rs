@@ -67,7 +67,7 @@ impl RawEntry {
         let dependencies = dependencies(cursor)?;
         let position = match header.layout {
             Layout::Custom => cursor.data_position()?,
-            Layout::Tar | Layout::Directory => file_position(cursor, id, &kind)?,
+            _ => file_position(cursor, id, &kind)?,
         };
         if has_data == (position == DataPosition::NoData) {
             return Err(Error::corrupt(format!("entry {id} both has data and has none"), at).into());

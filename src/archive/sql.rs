@@ -116,6 +116,11 @@ impl<'a> Scanner<'a> {
         if self.took('.')? { Ok((Some(first), self.identifier()?)) } else { Ok((None, first)) }
     }
 
+    /// What was not read.
+    pub fn rest(&self) -> &'a str {
+        self.rest
+    }
+
     /// Nothing may follow.
     pub fn end(&mut self) -> Result<(), Malformed> {
         if self.next()?.is_none() { Ok(()) } else { Err(Malformed) }

@@ -241,7 +241,8 @@ impl Stages<'_> {
         fill::archive(record, &opened.toc, expected);
         if chosen.point.is_none()
             && let Some(zone) = &backup.dump_timezone
-            && let Some(point) = ConsistencyPoint::from_header(opened.toc.header.created, zone)
+            && let Some(created) = opened.toc.header.created
+            && let Some(point) = ConsistencyPoint::from_header(created, zone)
         {
             fill::header_point(record, point, &point.doubts(&object, backup.written_within, now));
         }

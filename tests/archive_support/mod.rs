@@ -77,7 +77,7 @@ impl Shape {
             assert!(algorithm < 2, "no lz4 or zstd before 1.15");
             self.int(&mut out, if algorithm == 0 { 0 } else { -1 });
         }
-        let created = header.created;
+        let created = header.created.unwrap();
         for field in [
             i64::from(created.second()),
             i64::from(created.minute()),
