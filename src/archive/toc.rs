@@ -44,6 +44,17 @@ pub enum TableOfData<'a> {
     Absent,
 }
 
+impl<'a> TableOfData<'a> {
+    /// What rows belong to whose first dependency is this entry.
+    pub fn of(table: &'a Entry) -> TableOfData<'a> {
+        match table.kind.as_str() {
+            "TABLE" => TableOfData::Table(table),
+            "FOREIGN TABLE" => TableOfData::ForeignTable(table),
+            _ => TableOfData::Other(table),
+        }
+    }
+}
+
 impl Toc {
     /// The entry with this dump id.
     pub fn entry(&self, id: u32) -> Option<&Entry> {
@@ -64,12 +75,7 @@ impl Toc {
     /// What the rows of `data` belong to, by its first dependency as pg_dump wrote it.
     pub fn table_of_data(&self, data: &Entry) -> TableOfData<'_> {
         let table = self.first_needed.get(&data.id).and_then(|id| self.entry(*id));
-        match table {
-            None => TableOfData::Absent,
-            Some(table) if table.kind == "TABLE" => TableOfData::Table(table),
-            Some(table) if table.kind == "FOREIGN TABLE" => TableOfData::ForeignTable(table),
-            Some(other) => TableOfData::Other(other),
-        }
+        table.map_or(TableOfData::Absent, TableOfData::of)
     }
 
     /// The extensions that the archive creates, in its order.

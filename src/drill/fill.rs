@@ -145,9 +145,11 @@ pub fn archive(record: &mut Record, toc: &Toc, expected: ExpectedArtifact) {
     let artifact = record.artifact.get_or_insert_with(Artifact::unread);
     artifact.expected = expected;
     artifact.format = Some(header.layout.as_str().to_owned());
-    artifact.archive_version = Some(format!("{}.{}", header.version.0, header.version.1));
+    // A script has no version of its own, and names its database only if it makes it.
+    let version = Some(header.version).filter(|version| *version != (0, 0));
+    artifact.archive_version = version.map(|(major, minor)| format!("{major}.{minor}"));
     artifact.compression = Some(header.compression.as_str().to_owned());
-    artifact.database = Some(header.database.clone());
+    artifact.database = Some(header.database.clone()).filter(|database| !database.is_empty());
     artifact.dump_server_version = Some(header.server_version.clone());
     artifact.dump_tool_version = Some(header.dump_version.clone());
 }

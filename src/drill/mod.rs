@@ -189,8 +189,8 @@ impl Stages<'_> {
         let scratch = self.provision(&opened, record, owned).await?;
 
         timeline.enter(Phase::Restore);
-        let toc = opened.toc.clone();
         let restored = self.restore(opened, scratch, &store, &object, record).await?;
+        let toc = restored.toc.clone();
 
         timeline.enter(Phase::Ready);
         let objects = proof::look(&toc, scratch).await.map_err(|error| error.reason())?;

@@ -32,11 +32,27 @@ pub async fn run(
     roles: &Roles,
 ) -> Result<Before, Error> {
     let mut before = Before::default();
+    run_from(0, toc, dispositions, session, roles, &mut before).await?;
+    Ok(before)
+}
+
+/// Runs those of them that stand behind the first `first` entries.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_from(
+    first: usize,
+    toc: &Toc,
+    dispositions: &[Disposition],
+    session: Session,
+    roles: &Roles,
+    before: &mut Before,
+) -> Result<(), Error> {
     let mut runner = EntryRunner::new(toc, session, roles);
     for owner in toc.owners() {
         roles.ensure(&owner).await.map_err(|error| Error::postgres(&error))?;
     }
-    for (entry, disposition) in toc.entries.iter().zip(dispositions) {
+    for (entry, disposition) in toc.entries.iter().zip(dispositions).skip(first) {
         if *disposition != Disposition::Before {
             continue;
         }
@@ -49,5 +65,5 @@ pub async fn run(
             }
         }
     }
-    Ok(before)
+    Ok(())
 }

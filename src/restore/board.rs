@@ -53,6 +53,7 @@ struct State {
 }
 
 /// What is left on the board at the end.
+#[derive(Debug, Default)]
 pub struct Outcome {
     /// Every load, in the order in which they were completed.
     pub loads: Vec<(Arc<Load>, Loaded)>,
@@ -62,6 +63,16 @@ pub struct Outcome {
     pub entries_done: usize,
     /// When what was done.
     pub spans: Spans,
+}
+
+impl Outcome {
+    /// Adds what came of another part of the same restore.
+    pub fn merge(&mut self, other: Outcome) {
+        self.loads.extend(other.loads);
+        self.failures.extend(other.failures);
+        self.entries_done += other.entries_done;
+        self.spans.merge(&other.spans);
+    }
 }
 
 impl Board {

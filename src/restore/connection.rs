@@ -72,7 +72,11 @@ impl Connection<'_> {
         Ok(())
     }
 
-    async fn entry(&mut self, id: u32) -> Result<(), Error> {
+    /// Runs one entry, and tells the board.
+    ///
+    /// # Errors
+    /// As [`Connection::work`].
+    pub async fn entry(&mut self, id: u32) -> Result<(), Error> {
         let Workplace { toc, board, events, .. } = self.place;
         let Some(entry) = toc.entry(id) else { return Err(Error::lost("an entry of the schedule")) };
         let began = board.elapsed();
@@ -107,9 +111,9 @@ impl Connection<'_> {
             if is_fatal(&error) {
                 return Err(Error::postgres(&error));
             }
-            if let Some(entry) = self.place.toc.entry(load.entry) {
-                load.fail(Failure::new(entry, &error));
-            }
+            // The table of contents of a script may not have the entry yet.
+            let kind = if matches!(load.way, Way::LargeObjects) { "BLOBS" } else { "TABLE DATA" };
+            load.fail(Failure::named(load.entry, kind, load.name.to_string(), &error));
             // After a COPY that was refused, the driver and the server may disagree about whose
             // turn it is; a new session also leaves the transaction behind.
             *self = self.place.connect().await?;

@@ -89,10 +89,15 @@ pub struct Failure {
 impl Failure {
     /// The failure of `entry` with what the server said.
     pub fn new(entry: &Entry, error: &postgres::Error) -> Failure {
+        Failure::named(entry.id, &entry.kind, entry.qualified_name(), error)
+    }
+
+    /// The failure of the entry with that id, kind and name.
+    pub fn named(entry: u32, kind: &str, name: String, error: &postgres::Error) -> Failure {
         Failure {
-            entry: entry.id,
-            kind: entry.kind.clone(),
-            name: entry.qualified_name(),
+            entry,
+            kind: kind.to_owned(),
+            name,
             sqlstate: error.sqlstate().map(str::to_owned),
             message: error.to_string(),
             blame: blame(error.sqlstate()),

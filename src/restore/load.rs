@@ -95,6 +95,20 @@ pub struct Planned {
     pub stored_bytes: Option<u64>,
 }
 
+impl Planned {
+    /// Large objects of that stored size.
+    pub fn large_objects(stored_bytes: Option<u64>) -> Planned {
+        Planned {
+            name: "large objects".into(),
+            way: Way::LargeObjects,
+            shape: RowShape::default(),
+            inserted: None,
+            columns: None,
+            stored_bytes,
+        }
+    }
+}
+
 /// One entry of the stream, from its first piece to its last.
 #[derive(Debug)]
 pub struct Load {

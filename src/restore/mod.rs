@@ -20,6 +20,7 @@ mod error;
 mod input;
 mod large_objects;
 mod load;
+mod plain;
 mod policy;
 mod roles;
 mod schedule;
@@ -33,6 +34,7 @@ mod zone;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::try_join_all;
 
 pub use error::{Error, Failure};
@@ -42,10 +44,10 @@ pub use policy::Exclusion;
 pub use scratch::{DATABASE, Scratch};
 pub use shape::{RowShape, RowsSeen};
 pub use spans::{Kind as SpanKind, Spans};
-pub use stream::{Opened, Read};
+pub use stream::{Body, Opened, Read};
 pub use zone::ZoneSamples;
 
-use crate::archive::{CopyTarget, Entry, Front, Opening, Toc};
+use crate::archive::{CopyTarget, Entry, Front, Kind, Opening, SNIFF_BYTES, Toc, sniff};
 use crate::clock::Stopwatch;
 use crate::event::{EventKind, Events};
 use crate::plan::CopyForm;
@@ -63,6 +65,8 @@ use crate::store::{ChecksumAlgorithm, Download};
 /// Everything that came of a restore.
 #[derive(Debug)]
 pub struct Restored {
+    /// The table of contents, whole.
+    pub toc: Arc<Toc>,
     /// What was read of the stored object.
     pub read: Read,
     /// Entries of the table of contents.
@@ -144,15 +148,24 @@ pub async fn open(
 ) -> Result<Opened, Halted> {
     let mut opening = Opening::new();
     let mut input = Input::new(download, kept, events);
+    let first = first_bytes(&mut input).await?;
+    if sniff(&first) == Kind::PlainSql {
+        return plain::open(input, bytes, &first).await;
+    }
+    let mut first = Some(first).filter(|first| !first.is_empty());
     loop {
-        let Some(part) = input.next().await? else {
+        let part = match first.take() {
+            Some(first) => Some(first),
+            None => input.next().await?,
+        };
+        let Some(part) = part else {
             let error = Error::archive(&opening.end());
             return Err(Halted { error, read: Some(Box::new(input.finish())) });
         };
         match opening.push(part) {
             Ok(None) => {}
             Ok(Some(Front { toc, walker, rest })) => {
-                return Ok(Opened { toc: Arc::new(toc), walker, input, bytes, rest });
+                return Ok(Opened { toc: Arc::new(toc), input, bytes, body: Body::Blocks { walker, rest } });
             }
             Err(error) => {
                 let error = Error::archive(&error);
@@ -160,6 +173,16 @@ pub async fn open(
             }
         }
     }
+}
+
+/// The first bytes of the object: enough to tell what it is, if it has as many.
+async fn first_bytes(input: &mut Input) -> Result<Bytes, Error> {
+    let mut first = input.next().await?.unwrap_or_default();
+    while first.len() < SNIFF_BYTES {
+        let Some(part) = input.next().await? else { break };
+        first = [first, part].concat().into();
+    }
+    Ok(first)
 }
 
 /// Restores an opened archive into `scratch`.
@@ -174,15 +197,20 @@ pub async fn restore(
     watch: Stopwatch,
     events: &Events,
 ) -> Result<Restored, Halted> {
-    let toc = opened.toc.clone();
     let jobs = manner.jobs;
+    let Opened { toc, input, bytes, body } = opened;
+    let (walker, rest) = match body {
+        Body::Blocks { walker, rest } => (walker, rest),
+        Body::Script(script) => {
+            return plain::restore(toc, *script, input, scratch, manner, watch, events).await;
+        }
+    };
     let dispositions = policy::decide(&toc, scratch.server_major())?;
     let roles = Roles::new(scratch.connect().await?);
     let session = scratch.connect_to_restore(&toc).await?;
     let before = before::run(&toc, &dispositions, session, &roles).await?;
     let session = scratch.connect_to_restore(&toc).await?;
-    let decided =
-        ways::decide(&toc, &dispositions, &before.failed, opened.bytes, manner.copy, &session).await?;
+    let decided = ways::decide(&toc, &dispositions, &before.failed, bytes, manner.copy, &session).await?;
     drop(session);
 
     let schedule = Schedule::new(&toc, &dispositions);
@@ -195,7 +223,7 @@ pub async fn restore(
     }
     let abandon = board.abandoned.clone().drop_guard();
     let reader = Reader::new(board.clone(), decided.ways, toc.clone());
-    let reading = tokio::task::spawn_blocking(move || reader.run(opened));
+    let reading = tokio::task::spawn_blocking(move || reader.run(walker, rest, input));
     let place = Workplace { scratch, toc: &toc, board: &board, roles: &roles, events };
     let working = work(place, jobs);
     let (worked, read) = tokio::join!(working, join_reader(reading, &board));
@@ -203,7 +231,7 @@ pub async fn restore(
     finish(worked, read, &board)
         .map(|(read, outcome)| {
             let loads = Loads::sort(&toc, &dispositions, outcome);
-            account(&toc, &dispositions, before, loads, read)
+            account(toc.clone(), &dispositions, before, loads, read)
         })
         .map(|mut restored| {
             restored.placeholder_roles = roles.into_made();
@@ -304,7 +332,13 @@ fn table_loaded(entry: &Entry, rows: &Rows, shape: &RowShape, loaded: Loaded) ->
 
 /// Every entry is restored, left out by policy, or failed; each is counted by what was seen
 /// of it, so that one that was forgotten shows.
-fn account(toc: &Toc, dispositions: &[Disposition], before: Before, loads: Loads, read: Read) -> Restored {
+fn account(
+    toc: Arc<Toc>,
+    dispositions: &[Disposition],
+    before: Before,
+    loads: Loads,
+    read: Read,
+) -> Restored {
     let applied = dispositions.iter().filter(|d| **d == Disposition::Applied).count();
     let excluded =
         toc.entries.iter().zip(dispositions).filter_map(|(entry, disposition)| match disposition {
@@ -323,12 +357,13 @@ fn account(toc: &Toc, dispositions: &[Disposition], before: Before, loads: Loads
         failures,
         tables: loads.tables,
         large_objects: loads.large_objects,
-        without_rows: policy::tables_without_rows(toc, dispositions)
+        without_rows: policy::tables_without_rows(&toc, dispositions)
             .iter()
             .map(|e| e.qualified_name())
             .collect(),
         placeholder_roles: Vec::new(),
         spans: loads.spans,
+        toc,
     }
 }
 

@@ -36,6 +36,9 @@ pub enum Exclusion {
     StatisticsNotPortable,
     /// A remark of pg_dump that holds nothing to restore.
     NothingToRestore,
+    /// It belongs to the whole server, whose roles have passwords and whose tablespaces have
+    /// places that a scratch must not have.
+    BelongsToTheServer,
 }
 
 impl Exclusion {
@@ -49,6 +52,7 @@ impl Exclusion {
             Exclusion::NamesTheOriginalDatabase => "POLICY_NAMES_ORIGINAL_DATABASE",
             Exclusion::StatisticsNotPortable => "POLICY_STATISTICS_NOT_PORTABLE",
             Exclusion::NothingToRestore => "POLICY_NOTHING_TO_RESTORE",
+            Exclusion::BelongsToTheServer => "POLICY_BELONGS_TO_SERVER",
         }
     }
 }
@@ -102,7 +106,9 @@ fn disposition(toc: &Toc, entry: &Entry, in_data: bool, server_major: u32) -> Re
     }
     Ok(match entry.kind.as_str() {
         "ENCODING" | "STDSTRINGS" | "SEARCHPATH" | "DATABASE" | "DATABASE PROPERTIES" => Disposition::Applied,
-        "TABLE DATA" => Disposition::Rows(rows(toc, entry)?),
+        // Owners are made as placeholders.
+        "ROLE" => Disposition::Applied,
+        "TABLE DATA" => Disposition::Rows(rows_into(toc.table_of_data(entry), entry)?),
         "BLOBS" => Disposition::LargeObjects,
         "BLOB" | "BLOB METADATA" => Disposition::Before,
         "ACL" | "ACL LANGUAGE" | "DEFAULT ACL" => Disposition::After(Pass::Grants),
@@ -125,7 +131,10 @@ fn exclusion(entry: &Entry, server_major: u32) -> Option<Exclusion> {
         "SECURITY LABEL" => Some(Exclusion::NoLabelProvider),
         "STATISTICS DATA" if server_major < 18 => Some(Exclusion::StatisticsNotPortable),
         "EXTENDED STATISTICS DATA" if server_major < 19 => Some(Exclusion::StatisticsNotPortable),
-        "WARNING" | "<Init>" | "BLOB COMMENTS" => Some(Exclusion::NothingToRestore),
+        "WARNING" | "<Init>" | "BLOB COMMENTS" | "DROP" => Some(Exclusion::NothingToRestore),
+        "ROLE PROPERTIES" | "ROLE MEMBERSHIP" | "PARAMETER ACL" | "TABLESPACE" => {
+            Some(Exclusion::BelongsToTheServer)
+        }
         "TABLE DATA" | "BLOBS" if !entry.has_data => Some(Exclusion::NothingToRestore),
         _ if about("SUBSCRIPTION ") => Some(Exclusion::NoOutbound),
         _ if about("PUBLICATION ") => Some(Exclusion::NoReplication),
@@ -135,8 +144,12 @@ fn exclusion(entry: &Entry, server_major: u32) -> Option<Exclusion> {
     }
 }
 
-fn rows(toc: &Toc, entry: &Entry) -> Result<Rows, Error> {
-    let table = match toc.table_of_data(entry) {
+/// Where the rows of `entry`, which belong to `table`, go.
+///
+/// # Errors
+/// As [`decide`].
+pub fn rows_into(table: TableOfData<'_>, entry: &Entry) -> Result<Rows, Error> {
+    let table = match table {
         TableOfData::Table(table) => Some(table),
         TableOfData::Absent => None,
         TableOfData::ForeignTable(_) | TableOfData::Other(_) => return Err(Error::foreign_rows(entry)),

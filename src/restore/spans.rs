@@ -50,6 +50,15 @@ impl Spans {
         *bounds = Some((first.min(began), last.max(ended)));
     }
 
+    /// Adds what was noted elsewhere.
+    pub fn merge(&mut self, other: &Spans) {
+        for (kind, bounds) in Kind::ALL.into_iter().zip(other.bounds) {
+            if let Some((began, ended)) = bounds {
+                self.note(kind, began, ended);
+            }
+        }
+    }
+
     /// The span of `kind`, if there was any such work.
     pub fn get(&self, kind: Kind) -> Option<Span> {
         let (began, ended) = (*self.bounds.get(kind as usize)?)?;

@@ -17,6 +17,7 @@ use crate::restore::board::Board;
 use crate::restore::chunks::{Message, Stream, stream, stream_behind};
 use crate::restore::input::Input;
 use crate::restore::load::{Feed, Load, Piece, Planned, Way};
+use crate::restore::plain::Script;
 use crate::restore::spans::Kind;
 use crate::verdict::Blame;
 
@@ -45,14 +46,25 @@ pub struct Read {
 pub struct Opened {
     /// The table of contents.
     pub toc: Arc<Toc>,
-    /// Cuts what comes behind it.
-    pub walker: Walker,
-    /// The rest of the stream; it has summed `rest` already.
+    /// The rest of the stream; it has summed everything that was read.
     pub input: Input,
     /// The size of the object.
     pub bytes: u64,
-    /// What was read of the stream beyond the table of contents.
-    pub rest: Bytes,
+    /// What comes behind the table of contents.
+    pub body: Body,
+}
+
+/// What comes behind a table of contents.
+pub enum Body {
+    /// Blocks of rows and large objects that the table of contents announces.
+    Blocks {
+        /// Cuts them.
+        walker: Walker,
+        /// What was read of them already.
+        rest: Bytes,
+    },
+    /// The rest of a script, and of the table of contents with it.
+    Script(Box<Script>),
 }
 
 /// The reading thread.
@@ -75,8 +87,7 @@ impl Reader {
     ///
     /// # Errors
     /// The store would not give all bytes. What is wrong with the archive goes to the board.
-    pub fn run(mut self, opened: Opened) -> Result<Read, Error> {
-        let Opened { walker, mut input, rest, .. } = opened;
+    pub fn run(mut self, walker: Walker, rest: Bytes, mut input: Input) -> Result<Read, Error> {
         let mut walker = Some(walker);
         let mut blocks = Vec::new();
         let mut part = Some(rest);

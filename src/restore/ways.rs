@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::archive::{CopyTarget, Entry, InsertColumn, Toc};
+use crate::archive::{CopyTarget, Encoding, Entry, InsertColumn, Toc};
 use crate::plan::CopyForm;
 use crate::postgres::Session;
 use crate::restore::Error;
@@ -69,22 +69,13 @@ pub async fn decide(
     copy: CopyForm,
     session: &Session,
 ) -> Result<Decided, Error> {
-    let mut columns = Columns::read(session).await?;
-    // Binary rows are in the session's encoding, whatever the COPY statement says.
-    columns.binary = copy == CopyForm::Auto && toc.encoding.name().eq_ignore_ascii_case("UTF8");
+    let columns = Columns::read(session, copy, &toc.encoding).await?;
     let stored = toc.stored_bytes(archive_bytes);
     let mut decided = Decided { ways: Ways::new(), skipped: Vec::new() };
     for (entry, disposition) in toc.entries.iter().zip(dispositions) {
         match disposition {
             Disposition::LargeObjects => {
-                let planned = Planned {
-                    name: "large objects".into(),
-                    way: Way::LargeObjects,
-                    shape: RowShape::default(),
-                    inserted: None,
-                    columns: None,
-                    stored_bytes: stored.get(&entry.id).copied(),
-                };
+                let planned = Planned::large_objects(stored.get(&entry.id).copied());
                 decided.ways.insert(entry.id, planned);
             }
             Disposition::Rows(rows) => {
@@ -126,7 +117,7 @@ fn inserted_into(entry: &Entry, columns: &[InsertColumn]) -> CopyTarget {
 }
 
 /// Columns of the restored tables, in their order.
-struct Columns {
+pub struct Columns {
     of: HashMap<(String, String), Vec<Column>>,
     /// Whether rows may be put in the binary form.
     binary: bool,
@@ -162,7 +153,11 @@ impl Tells {
 }
 
 impl Columns {
-    async fn read(session: &Session) -> Result<Columns, Error> {
+    /// Asks for those of every table, whose rows come in that encoding.
+    ///
+    /// # Errors
+    /// The server is gone.
+    pub async fn read(session: &Session, copy: CopyForm, encoding: &Encoding) -> Result<Columns, Error> {
         let sql = "SELECT n.nspname, c.relname, a.attname, a.atttypid, a.attgenerated <> '' \
                    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -181,10 +176,13 @@ impl Columns {
             let column = Column { name: name.clone(), tells, kind, generated: generated == "t" };
             of.entry((schema.clone(), table.clone())).or_default().push(column);
         }
-        Ok(Columns { of, binary: false })
+        // Binary rows are in the session's encoding, whatever the COPY statement says.
+        let binary = copy == CopyForm::Auto && encoding.name().eq_ignore_ascii_case("UTF8");
+        Ok(Columns { of, binary })
     }
 
-    fn plan(&self, entry: &Entry, rows: &Rows, stored_bytes: Option<u64>) -> Planned {
+    /// How the rows of `entry` are put, of which so many bytes are stored.
+    pub fn plan(&self, entry: &Entry, rows: &Rows, stored_bytes: Option<u64>) -> Planned {
         let own = (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
         let insert =
             |column: &Column| InsertColumn { name: column.name.clone(), generated: column.generated };

@@ -322,7 +322,7 @@ impl PlainDump {
             return self.insert(statement);
         }
         let text = self.decode(&statement)?;
-        if text.starts_with("SET ") || text == SEARCH_PATH_STATEMENT {
+        if (text.starts_with("SET ") || text == SEARCH_PATH_STATEMENT) && !self.grants_as_another(&text) {
             return self.setting(&text);
         }
         match (&mut self.open, self.place) {
@@ -334,7 +334,7 @@ impl PlainDump {
             (Open::LargeObjects { .. }, _) => self.large_object(Call::read(&text)?),
             (_, Place::Globals) => {
                 let heading = cluster::global(&text)?;
-                let entry = self.entries.push_statements(&heading, Vec::new());
+                let entry = self.entries.push_name(&heading);
                 if let Some(cluster) = &mut self.cluster {
                     cluster.from = self.entries.list().len();
                 }
@@ -343,7 +343,7 @@ impl PlainDump {
             // What --clean drops is not there in a scratch.
             (Open::Nothing, Place::Inside) if is_cleaning(&text) => {
                 let heading = Heading { kind: "DROP".into(), tag: "--clean".into(), ..Heading::default() };
-                self.entries.push_statements(&heading, Vec::new())
+                self.entries.push_name(&heading)
             }
             (_, Place::Begin) => Err(untitled()),
             (_, Place::Complete | Place::Between) => {
@@ -351,6 +351,12 @@ impl PlainDump {
             }
             _ => Err(Error::Unsafe { what: "a statement where pg_dump does not write one".into() }),
         }
+    }
+
+    /// A grant that another role than the owner has made is made anew in its name.
+    fn grants_as_another(&self, statement: &str) -> bool {
+        statement.starts_with("SET SESSION AUTHORIZATION ")
+            && matches!(&self.open, Open::Entry { heading, .. } if matches!(heading.kind.as_str(), "ACL" | "DEFAULT ACL"))
     }
 
     fn setting(&mut self, statement: &str) -> Result<(), Error> {
@@ -621,6 +627,7 @@ fn switches_triggers(statement: &str) -> bool {
 fn is_cleaning(statement: &str) -> bool {
     let alters = statement.starts_with("ALTER TABLE ") || statement.starts_with("ALTER DOMAIN ");
     statement.starts_with("DROP ")
+        || statement.starts_with("SELECT pg_catalog.lo_unlink(")
         || (alters && statement.contains(" DROP "))
         || statement.starts_with("CREATE OR REPLACE VIEW ")
         || (statement.starts_with("ALTER DATABASE ") && statement.contains("IS_TEMPLATE"))

@@ -35,6 +35,36 @@ const OWNED: [&str; 16] = [
 const OWNED_BY_SIGNATURE: [&str; 6] =
     ["AGGREGATE", "FUNCTION", "PROCEDURE", "OPERATOR", "OPERATOR CLASS", "OPERATOR FAMILY"];
 
+/// Kinds that a restore may leave out, and how every statement below their headings begins: no
+/// other may hide there.
+const LEFT_OUT: [(&str, &[&str]); 10] = [
+    ("PUBLICATION", &["CREATE PUBLICATION ", "ALTER PUBLICATION "]),
+    ("SUBSCRIPTION", &["CREATE SUBSCRIPTION ", "ALTER SUBSCRIPTION ", "SELECT pg_catalog.binary_upgrade_"]),
+    ("EVENT TRIGGER", &["CREATE EVENT TRIGGER ", "ALTER EVENT TRIGGER "]),
+    ("SECURITY LABEL", &["SECURITY LABEL "]),
+    ("COMMENT", &["COMMENT ON "]),
+    ("ACL", &["GRANT ", "REVOKE ", "SET SESSION AUTHORIZATION ", "RESET SESSION AUTHORIZATION"]),
+    ("DEFAULT ACL", &["ALTER DEFAULT PRIVILEGES ", "SET SESSION AUTHORIZATION ", "RESET SESSION AUTHORIZATION"]),
+    ("DATABASE PROPERTIES", &["ALTER DATABASE ", "ALTER ROLE ", "UPDATE pg_catalog.pg_database "]),
+    ("STATISTICS DATA", &["SELECT * FROM pg_catalog.pg_restore_relation_stats(", "SELECT * FROM pg_catalog.pg_restore_attribute_stats("]),
+    ("EXTENDED STATISTICS DATA", &["SELECT * FROM pg_catalog.pg_restore_extended_stats("]),
+];
+/// Kinds that stand for what has no heading.
+const WITHOUT_HEADING: [&str; 12] = [
+    "ENCODING",
+    "STDSTRINGS",
+    "SEARCHPATH",
+    "ROLE",
+    "ROLE PROPERTIES",
+    "ROLE MEMBERSHIP",
+    "PARAMETER ACL",
+    "TABLESPACE",
+    "DROP",
+    "WARNING",
+    "<Init>",
+    "BLOB COMMENTS",
+];
+
 /// Entries in the order of the script, with ids by their position.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
@@ -72,8 +102,15 @@ impl Entries {
         self.push(entry)
     }
 
+    /// An entry of which nothing but its name is kept, for what has no heading.
+    pub fn push_name(&mut self, heading: &Heading) -> Result<(), Error> {
+        let entry = self.blank(heading);
+        self.push(entry)
+    }
+
     /// The entry below `heading`, with everything that stood below it.
     pub fn push_statements(&mut self, heading: &Heading, statements: Vec<String>) -> Result<(), Error> {
+        check(heading, &statements)?;
         let mut entry = self.blank(heading);
         if let Some(name) = statements.iter().find_map(|text| self.own_name(heading, text)) {
             entry.tag = name.1;
@@ -187,6 +224,23 @@ impl Entries {
         }
         needed
     }
+}
+
+/// Whether the statements are such as stand below a heading of that kind.
+fn check(heading: &Heading, statements: &[String]) -> Result<(), Error> {
+    let kind = heading.kind.as_str();
+    let known = LEFT_OUT.iter().find(|(known, _)| match *known {
+        "PUBLICATION" | "SUBSCRIPTION" => kind.starts_with(known),
+        known => kind == known,
+    });
+    let fits = |beginnings: &&[&str]| {
+        statements.iter().all(|text| beginnings.iter().any(|beginning| text.starts_with(beginning)))
+    };
+    if WITHOUT_HEADING.contains(&kind) || known.is_some_and(|(_, beginnings)| !fits(beginnings)) {
+        let what = format!("a statement below the heading of {} that does not belong there", kind.escape_debug());
+        return Err(Error::Unsafe { what });
+    }
+    Ok(())
 }
 
 /// A name as headings write it.
