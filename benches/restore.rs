@@ -108,7 +108,8 @@ async fn timed_firedrill(install: &Install, source: &Source, archive: &Path) -> 
     let began = Instant::now();
     restore_into(&mut scratch, archive).await?;
     let took = began.elapsed();
-    verify(install, scratch.cluster(), DATABASE, source)?;
+    let cluster = scratch.cluster().ok_or("the scratch has no cluster of its own")?;
+    verify(install, cluster, DATABASE, source)?;
     scratch.remove().await?;
     Ok(took)
 }
@@ -138,7 +139,7 @@ async fn restore_into(scratch: &mut Scratch, archive: &Path) -> Result<(), Failu
     let opened = restore::open(download, object.bytes, None, &events).await.map_err(|halted| halted.error)?;
     scratch.make_database(&opened.toc).await?;
     let watch = Stopwatch::start();
-    let manner = Manner { jobs: cores(), copy: CopyForm::Auto };
+    let manner = Manner::drill(cores(), CopyForm::Auto);
     let restored =
         restore::restore(opened, scratch, manner, watch, &events).await.map_err(|halted| halted.error)?;
     if !restored.failures.is_empty() {

@@ -32,6 +32,7 @@ pub mod restore;
 // whole
 pub mod drill;
 pub mod journal;
+pub mod recovery;
 
 // faces
 pub mod cli;

@@ -30,7 +30,8 @@ const ROOMS: &[&str] = &[
     "history", //
     // whole
     "journal",
-    "drill", //
+    "drill",
+    "recovery", //
     // faces
     "report",
     "exit_code",

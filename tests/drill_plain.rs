@@ -156,8 +156,14 @@ async fn options_of_pg_dump_do_not_change_what_comes_back() {
 async fn the_one_database_of_a_cluster_that_holds_something_is_drilled() {
     let all = |source: &Source| said(&mut source.client("pg_dumpall"));
     let one = dumped(SMALL, |source| {
-        source.psql("postgres", "create role \"o wner\" login password 'geheim-xyz'; alter database small owner to \"o wner\"");
-        source.psql("small", "alter table u owner to \"o wner\"; alter database small set search_path to 'public'");
+        source.psql(
+            "postgres",
+            "create role \"o wner\" login password 'geheim-xyz'; alter database small owner to \"o wner\"",
+        );
+        source.psql(
+            "small",
+            "alter table u owner to \"o wner\"; alter database small set search_path to 'public'",
+        );
         all(source)
     })
     .await;
@@ -179,7 +185,10 @@ async fn the_one_database_of_a_cluster_that_holds_something_is_drilled() {
     assert_eq!(record.verdict.result.0, Verdict::Pass, "{}", told(record));
     assert_everything_came_back(SMALL_TABLES, 2, record);
     let artifact = record.artifact.as_ref().unwrap();
-    assert_eq!((artifact.format.as_deref(), artifact.database.as_deref()), (Some("pg_dumpall"), Some("small")));
+    assert_eq!(
+        (artifact.format.as_deref(), artifact.database.as_deref()),
+        (Some("pg_dumpall"), Some("small"))
+    );
     let restore = record.restore.as_ref().unwrap();
     assert!(restore.placeholder_roles.contains(&"o wner".to_owned()), "{:?}", restore.placeholder_roles);
     let kinds: Vec<&str> = restore.excluded.iter().map(|entry| entry.kind.as_str()).collect();
@@ -213,16 +222,36 @@ async fn a_damaged_or_hostile_script_never_passes() {
         ("no-end-of-rows", with(&intact, "\\.\n\n\n--\n-- Data", "\n\n--\n-- Data"), failed),
         ("no-end-of-last-rows", bytes[..intact.find(copy_t).unwrap() + copy_t.len() + 500].to_vec(), cut),
         ("shell", with(&intact, "CREATE VIEW", "\\! touch /tmp/hacked\nCREATE VIEW"), refused),
-        ("shell-inside", with(&intact, "CREATE VIEW public.v AS", "CREATE VIEW public.v AS \\! id\n"), refused),
-        ("gexec", with(&intact, "ALTER TABLE public.t OWNER", "SELECT 'x' \\gexec\nALTER TABLE public.t OWNER"), refused),
+        (
+            "shell-inside",
+            with(&intact, "CREATE VIEW public.v AS", "CREATE VIEW public.v AS \\! id\n"),
+            refused,
+        ),
+        (
+            "gexec",
+            with(&intact, "ALTER TABLE public.t OWNER", "SELECT 'x' \\gexec\nALTER TABLE public.t OWNER"),
+            refused,
+        ),
         ("include", with(&intact, "SET row_security", "\\i /etc/passwd\nSET row_security"), refused),
         ("connect", with(&intact, "SET row_security", "\\connect \"host=evil\"\nSET row_security"), refused),
         ("copy-program", with(&intact, copy_empty, "COPY public.empty (a) FROM PROGRAM 'id';\n"), refused),
         ("copy-elsewhere", with(&intact, copy_empty, "COPY public.u (id) FROM stdin;\n"), refused),
-        ("copy-behind", with(&intact, copy_empty, "COPY public.empty (a) FROM stdin; DROP TABLE t;\n"), refused),
-        ("statement-in-rows", with(&intact, copy_empty, "DROP TABLE public.t;\nCOPY public.empty (a) FROM stdin;\n"), refused),
+        (
+            "copy-behind",
+            with(&intact, copy_empty, "COPY public.empty (a) FROM stdin; DROP TABLE t;\n"),
+            refused,
+        ),
+        (
+            "statement-in-rows",
+            with(&intact, copy_empty, "DROP TABLE public.t;\nCOPY public.empty (a) FROM stdin;\n"),
+            refused,
+        ),
         ("setting", with(&intact, "SET row_security = off", "SET log_statement = 'all'"), refused),
-        ("role", with(&intact, "SET row_security = off", "SET ROLE postgres"), [Code::UnsupportedVersion].as_slice()),
+        (
+            "role",
+            with(&intact, "SET row_security = off", "SET ROLE postgres"),
+            [Code::UnsupportedVersion].as_slice(),
+        ),
         ("open-dollar", with(&intact, "CREATE VIEW", "DO $open$ CREATE VIEW"), cut),
         ("open-quote", with(&intact, "COMMENT ON INDEX", "SELECT '; COMMENT ON INDEX"), &[]),
         ("nul", with(&intact, "CREATE VIEW", "CREATE \0VIEW"), refused),
@@ -233,7 +262,11 @@ async fn a_damaged_or_hostile_script_never_passes() {
         ("twice", format!("{intact}{intact}").into(), &[]),
         ("bad-sql", with(&intact, "CREATE VIEW public.v AS", "CREATE VIEW public.v SA"), failed),
         ("no-table", with(&intact, "CREATE TABLE public.empty (\n    a integer\n);", "SELECT 1;"), failed),
-        ("hidden-below-a-kind", with(&intact, "Name: empty; Type: TABLE;", "Name: empty; Type: SECURITY LABEL;"), refused),
+        (
+            "hidden-below-a-kind",
+            with(&intact, "Name: empty; Type: TABLE;", "Name: empty; Type: SECURITY LABEL;"),
+            refused,
+        ),
         ("hidden-as-a-drop", with(&intact, "Name: empty; Type: TABLE;", "Name: empty; Type: DROP;"), refused),
         ("title-inside", with(&intact, "CREATE VIEW", "-- PostgreSQL database dump\nCREATE VIEW"), refused),
     ];

@@ -22,7 +22,8 @@ fn script(major: u32, name: &str) -> Vec<u8> {
 
 /// Rows and hash by the table's qualified name.
 fn tables(toc: &Toc, tables: &[SurveyedTable]) -> BTreeMap<String, (u64, Option<RowHash>)> {
-    let row = |table: &SurveyedTable| (toc.entry(table.id).unwrap().qualified_name(), (table.rows, table.hash));
+    let row =
+        |table: &SurveyedTable| (toc.entry(table.id).unwrap().qualified_name(), (table.rows, table.hash));
     tables.iter().map(row).collect()
 }
 
@@ -46,8 +47,13 @@ fn a_plain_dump_holds_what_the_archive_of_the_same_database_holds() {
                 continue;
             }
             let plain = survey_plain(&script(major, name), PART_BYTES);
-            let (toc, plain_tables, plain_objects) = plain.unwrap_or_else(|error| panic!("pg{major} {name}: {error}"));
-            assert_eq!(tables(&toc, &plain_tables), tables(&archive.toc, &archive.tables), "pg{major} {name}");
+            let (toc, plain_tables, plain_objects) =
+                plain.unwrap_or_else(|error| panic!("pg{major} {name}: {error}"));
+            assert_eq!(
+                tables(&toc, &plain_tables),
+                tables(&archive.toc, &archive.tables),
+                "pg{major} {name}"
+            );
             assert_eq!(objects(&plain_objects), objects(&archive.large_objects), "pg{major} {name}");
             assert_eq!(names(&toc), names(&archive.toc), "pg{major} {name}");
             assert_eq!(toc.encoding, archive.toc.encoding);
@@ -91,7 +97,9 @@ fn what_belongs_together_is_found_though_a_script_does_not_say() {
             let pair = |parent, child| (by_name(toc, parent), by_name(toc, child));
             partitions
                 .parents()
-                .flat_map(|parent| partitions.descendants(parent).into_iter().map(move |child| pair(parent, child)))
+                .flat_map(|parent| {
+                    partitions.descendants(parent).into_iter().map(move |child| pair(parent, child))
+                })
                 .collect()
         };
         assert_eq!(below(&toc), below(&archive), "pg{major}");
@@ -101,7 +109,9 @@ fn what_belongs_together_is_found_though_a_script_does_not_say() {
             toc.entries
                 .iter()
                 .filter(|entry| kinds.contains(&entry.kind.as_str()))
-                .flat_map(|e| e.dependencies.iter().filter_map(table).map(|t| (e.qualified_name(), t.qualified_name())))
+                .flat_map(|e| {
+                    e.dependencies.iter().filter_map(table).map(|t| (e.qualified_name(), t.qualified_name()))
+                })
                 .collect()
         };
         assert_eq!(built_on(&toc), built_on(&archive), "pg{major}");

@@ -16,6 +16,7 @@ mod places;
 mod plan;
 mod refusal;
 mod report;
+mod restore;
 mod run;
 mod runtime;
 mod schema;
@@ -45,6 +46,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Restore(restore::Arguments),
     Backups(backups::Arguments),
     History(history::Arguments),
     Plan(plan::Arguments),
@@ -72,6 +74,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(Arguments { places, command }: Arguments) -> ExitCode {
     let ended = match command {
         Command::Run(arguments) => run::run(&arguments, &places),
+        Command::Restore(arguments) => restore::restore(&arguments, &places),
         Command::Backups(arguments) => backups::backups(&arguments, &places),
         Command::History(arguments) => history::history(&arguments, &places),
         Command::Plan(arguments) => plan::plan(&arguments, &places),

@@ -95,7 +95,8 @@ Exit codes:
     help
 }
 
-fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+/// A number of connections.
+pub fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     const JOBS_MAX: usize = 256;
     match text.parse::<NonZeroUsize>() {
         Ok(jobs) if jobs.get() <= JOBS_MAX => Ok(jobs),

@@ -16,7 +16,7 @@ use crate::record::{
     RecoveryPoint, Rejected, RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span,
     SpanName, TableRecord, TableState, WarningCode, WarningLine,
 };
-use crate::restore::{Manner, Read, Restored, SpanKind};
+use crate::restore::{Read, Restored, SpanKind};
 use crate::store::Tuning;
 use crate::verdict::{Code, Reason};
 
@@ -183,14 +183,14 @@ pub fn environment(cluster: &Cluster, install: &Install, service: &Service, site
 }
 
 /// What was restored, entry by entry accounted for.
-pub fn restored(restored: &Restored, manner: Manner, tuning: Tuning) -> Restore {
+pub fn restored(restored: &Restored, jobs: usize, copy: CopyForm, tuning: Tuning) -> Restore {
     let failed = restored.failures.iter().take(FAILED_MAX);
     Restore {
         engine: Engine::Native,
-        jobs: manner.jobs as u64,
+        jobs: jobs as u64,
         store_connections: tuning.connections as u64,
         part_bytes: tuning.part_bytes,
-        copy: copied(restored, manner.copy),
+        copy: copied(restored, copy),
         toc_entries_in_archive: restored.entries as u64,
         toc_entries_restored: restored.restored as u64,
         toc_entries_excluded: restored.excluded.len() as u64,

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use anchor::beside as digest_beside;
+pub use anchor::{beside as digest_beside, inside as anchor_inside, outside as anchor_outside};
 pub use error::Error;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
@@ -123,7 +123,10 @@ async fn explained(reason: Reason, owned: &Owned) -> Reason {
     match (&owned.scratch, reason.code) {
         (Some(scratch), Code::ScratchCrashed) => {
             let lost = postgres::Error::new(postgres::Kind::Crashed, reason.detail);
-            scratch.cluster().explain(lost).await.reason()
+            match scratch.cluster() {
+                Some(cluster) => cluster.explain(lost).await.reason(),
+                None => lost.reason(),
+            }
         }
         _ => reason,
     }
@@ -297,12 +300,13 @@ impl Stages<'_> {
         object: &Object,
         record: &mut Record,
     ) -> Result<Restored, Reason> {
-        let manner = Manner { jobs: self.jobs(), copy: self.service.restore.copy };
+        let manner = Manner::drill(self.jobs(), self.service.restore.copy);
         let restored = match restore::restore(opened, scratch, manner, self.watch, self.events).await {
             Ok(restored) => restored,
             Err(halted) => return Err(self.second_opinion(halted, store, object, record).await),
         };
-        record.restore = Some(fill::restored(&restored, manner, self.tuning()));
+        record.restore =
+            Some(fill::restored(&restored, self.jobs(), self.service.restore.copy, self.tuning()));
         fill::tables_without_rows(record, &restored, self.events);
         if let Some(artifact) = record.artifact.as_mut() {
             let observed = fill::observed(&restored.read);

@@ -36,6 +36,13 @@ pub struct Alike {
     pub equal: u64,
 }
 
+impl Alike {
+    /// Whether everything that is in the archive was looked at and is alike.
+    pub fn is_alike(&self) -> bool {
+        self.expected == self.equal
+    }
+}
+
 /// Compares the large objects, by number and by the hash of all.
 ///
 /// # Errors

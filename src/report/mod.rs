@@ -18,6 +18,7 @@ pub mod nagios;
 pub mod paint;
 mod progress;
 pub mod prometheus;
+pub mod recovered;
 #[cfg(test)]
 pub(crate) mod sample;
 mod screen;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::archive::Toc;
 use crate::postgres::Session;
 use crate::restore::Error;
-use crate::restore::entry::{EntryRunner, is_fatal};
+use crate::restore::entry::{EntryRunner, How, is_fatal};
 use crate::restore::error::Failure;
 use crate::restore::policy::Disposition;
 use crate::restore::roles::Roles;
@@ -21,7 +21,8 @@ pub struct Before {
     pub failed: HashSet<u32>,
 }
 
-/// Runs every entry that comes before the rows, over one connection.
+/// Runs every entry that comes before the rows, over one connection, but for those that are
+/// `done` already.
 ///
 /// # Errors
 /// The server is gone. What it refuses is noted, and the rest goes on.
@@ -30,9 +31,11 @@ pub async fn run(
     dispositions: &[Disposition],
     session: Session,
     roles: &Roles,
+    how: How,
+    done: &HashSet<u32>,
 ) -> Result<Before, Error> {
     let mut before = Before::default();
-    run_from(0, toc, dispositions, session, roles, &mut before).await?;
+    run_from(0, toc, dispositions, session, roles, how, done, &mut before).await?;
     Ok(before)
 }
 
@@ -46,14 +49,20 @@ pub async fn run_from(
     dispositions: &[Disposition],
     session: Session,
     roles: &Roles,
+    how: How,
+    done: &HashSet<u32>,
     before: &mut Before,
 ) -> Result<(), Error> {
-    let mut runner = EntryRunner::new(toc, session, roles);
+    let mut runner = EntryRunner::new(toc, session, roles, how);
     for owner in toc.owners() {
         roles.ensure(&owner).await.map_err(|error| Error::postgres(&error))?;
     }
     for (entry, disposition) in toc.entries.iter().zip(dispositions).skip(first) {
         if *disposition != Disposition::Before {
+            continue;
+        }
+        if done.contains(&entry.id) {
+            before.restored += 1;
             continue;
         }
         match runner.run(entry).await {

@@ -25,6 +25,8 @@ pub enum Work {
     Load(Arc<Load>),
     /// Run this entry.
     Entry(u32),
+    /// Mark that the rows of this load are all in, and then say so with [`Board::marked`].
+    Mark(Box<(Arc<Load>, Loaded)>),
 }
 
 /// Shared by the reading thread, the decoders and the connections.
@@ -39,9 +41,12 @@ pub struct Board {
     pub abandoned: CancellationToken,
     watch: Stopwatch,
     events: Events,
+    /// Whether loads are marked before anything that depends on them begins.
+    marking: bool,
 }
 
 struct State {
+    to_mark: Vec<(Arc<Load>, Loaded)>,
     schedule: Schedule,
     loads: Vec<(Arc<Load>, OwnedSemaphorePermit)>,
     stream_over: bool,
@@ -49,6 +54,7 @@ struct State {
     failures: Vec<Failure>,
     outcomes: Vec<(Arc<Load>, Loaded)>,
     entries_done: usize,
+    loads_done_before: usize,
     spans: Spans,
 }
 
@@ -61,6 +67,8 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
     /// Entries that were run and succeeded after the rows began.
     pub entries_done: usize,
+    /// Entries of rows that were finished by the restore that this one went on with.
+    pub loads_done_before: usize,
     /// When what was done.
     pub spans: Spans,
 }
@@ -76,11 +84,18 @@ impl Outcome {
 }
 
 impl Board {
-    /// A board with nothing open.
-    pub fn new(schedule: Schedule, loads_open_max: usize, watch: Stopwatch, events: Events) -> Board {
+    /// A board with nothing open; `marking` says whether finished loads are marked.
+    pub fn new(
+        schedule: Schedule,
+        loads_open_max: usize,
+        watch: Stopwatch,
+        events: Events,
+        marking: bool,
+    ) -> Board {
         let abandoned = CancellationToken::new();
         Board {
             state: Mutex::new(State {
+                to_mark: Vec::new(),
                 schedule,
                 loads: Vec::new(),
                 stream_over: false,
@@ -88,6 +103,7 @@ impl Board {
                 failures: Vec::new(),
                 outcomes: Vec::new(),
                 entries_done: 0,
+                loads_done_before: 0,
                 spans: Spans::default(),
             }),
             changed: Notify::new(),
@@ -96,6 +112,7 @@ impl Board {
             abandoned,
             watch,
             events,
+            marking,
         }
     }
 
@@ -130,14 +147,28 @@ impl Board {
     /// A connection has left a load, or its source is over: it may be complete now.
     pub fn settle(&self, load: &Arc<Load>) {
         if let Some(loaded) = load.take_outcome() {
-            self.tell_settled(load, &loaded);
-            let mut state = self.state();
-            state.loads.retain(|(open, _)| !Arc::ptr_eq(open, load));
-            state.schedule.finish(load.entry);
-            state.failures.extend(loaded.failure.clone());
-            state.outcomes.push((load.clone(), loaded));
+            if self.marking && loaded.failure.is_none() {
+                self.state().to_mark.push((load.clone(), loaded));
+            } else {
+                self.complete(load, loaded);
+            }
         }
         self.stir();
+    }
+
+    /// The mark of a load is written.
+    pub fn marked(&self, load: &Arc<Load>, loaded: Loaded) {
+        self.complete(load, loaded);
+        self.stir();
+    }
+
+    fn complete(&self, load: &Arc<Load>, loaded: Loaded) {
+        self.tell_settled(load, &loaded);
+        let mut state = self.state();
+        state.loads.retain(|(open, _)| !Arc::ptr_eq(open, load));
+        state.schedule.finish(load.entry);
+        state.failures.extend(loaded.failure.clone());
+        state.outcomes.push((load.clone(), loaded));
     }
 
     fn tell_settled(&self, load: &Load, loaded: &Loaded) {
@@ -185,6 +216,9 @@ impl Board {
         if state.halted.is_some() {
             return Look::Over;
         }
+        if let Some(to_mark) = state.to_mark.pop() {
+            return Look::Work(Work::Mark(Box::new(to_mark)));
+        }
         if let Some((load, _)) = state.loads.iter().find(|(load, _)| load.wants_connection()) {
             return Look::Work(Work::Load(load.clone()));
         }
@@ -210,6 +244,14 @@ impl Board {
         }
         drop(state);
         self.stir();
+    }
+
+    /// An entry, or the rows of a table, were done by the restore that this one goes on with.
+    pub fn done_before(&self, id: u32, is_load: bool) {
+        let mut state = self.state();
+        state.schedule.finish(id);
+        state.entries_done += usize::from(!is_load);
+        state.loads_done_before += usize::from(is_load);
     }
 
     /// Something of `kind` was done from `began` until now.
@@ -241,6 +283,7 @@ impl Board {
             loads: std::mem::take(&mut state.outcomes),
             failures: std::mem::take(&mut state.failures),
             entries_done: state.entries_done,
+            loads_done_before: state.loads_done_before,
             spans: state.spans.clone(),
         })
     }

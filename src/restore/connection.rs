@@ -9,9 +9,10 @@ use crate::event::{EventKind, Events};
 use crate::postgres::{self, quote_literal};
 use crate::restore::binary;
 use crate::restore::board::{Board, Work};
-use crate::restore::entry::{EntryRunner, is_fatal};
+use crate::restore::entry::{EntryRunner, How, is_fatal};
 use crate::restore::error::Failure;
 use crate::restore::load::{Load, Piece, Prepared, Sent, Way};
+use crate::restore::marks::mark;
 use crate::restore::policy::builds_index;
 use crate::restore::roles::Roles;
 use crate::restore::shape::RowsSeen;
@@ -29,6 +30,8 @@ pub struct Workplace<'a> {
     pub board: &'a Board,
     /// Roles that turn out to be missing.
     pub roles: &'a Roles,
+    /// What is done beside the definitions.
+    pub how: How,
     /// The drill's voice.
     pub events: &'a Events,
 }
@@ -40,7 +43,7 @@ impl<'a> Workplace<'a> {
     /// The scratch server is gone.
     pub async fn connect(self) -> Result<Connection<'a>, Error> {
         let session = self.scratch.connect_to_restore(self.toc).await?;
-        Ok(Connection { place: self, runner: EntryRunner::new(self.toc, session, self.roles) })
+        Ok(Connection { place: self, runner: EntryRunner::new(self.toc, session, self.roles, self.how) })
     }
 }
 
@@ -67,6 +70,12 @@ impl Connection<'_> {
             match work {
                 Work::Load(load) => self.load(&load).await?,
                 Work::Entry(id) => self.entry(id).await?,
+                Work::Mark(finished) => {
+                    let (load, loaded) = *finished;
+                    let marked = self.runner.session().run(&mark(load.entry)).await;
+                    marked.map_err(|error| Error::postgres(&error))?;
+                    self.place.board.marked(&load, loaded);
+                }
             }
         }
         Ok(())

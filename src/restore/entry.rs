@@ -2,6 +2,7 @@
 
 use crate::archive::{Entry, Toc};
 use crate::postgres::{self, Session, quote_identifier};
+use crate::restore::marks::mark;
 use crate::restore::roles::Roles;
 
 /// An entry may name this many roles that do not exist before it is given up.
@@ -12,14 +13,24 @@ pub struct EntryRunner<'a> {
     toc: &'a Toc,
     session: Session,
     roles: &'a Roles,
+    how: How,
     access_method: Option<String>,
     namespace: Option<String>,
 }
 
+/// What a runner does beside the definition of an entry.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// Whether objects get the owners that the archive names.
+    pub owners: bool,
+    /// Whether it is marked, in the same transaction, that the entry is done.
+    pub marked: bool,
+}
+
 impl<'a> EntryRunner<'a> {
     /// A runner over `session`, which has had its preamble.
-    pub fn new(toc: &'a Toc, session: Session, roles: &'a Roles) -> EntryRunner<'a> {
-        EntryRunner { toc, session, roles, access_method: None, namespace: None }
+    pub fn new(toc: &'a Toc, session: Session, roles: &'a Roles, how: How) -> EntryRunner<'a> {
+        EntryRunner { toc, session, roles, how, access_method: None, namespace: None }
     }
 
     /// The session, for what is not an entry of SQL.
@@ -34,13 +45,20 @@ impl<'a> EntryRunner<'a> {
     pub async fn run(&mut self, entry: &Entry) -> Result<(), postgres::Error> {
         self.enter_namespace(entry).await?;
         self.choose_access_method(entry).await?;
-        match entry.kind.as_str() {
-            "BLOB METADATA" => self.create_large_objects(entry).await?,
-            "ACL" if entry.tag.starts_with("LARGE OBJECTS ") => self.grant_large_objects(entry).await?,
-            "SCHEMA" if comes_with_every_database(entry) => {}
-            _ => self.define(&entry.definition).await?,
+        let definition = match entry.kind.as_str() {
+            "BLOB METADATA" => self.create_large_objects(entry),
+            "ACL" if entry.tag.starts_with("LARGE OBJECTS ") => self.grant_large_objects(entry),
+            "SCHEMA" if comes_with_every_database(entry) => String::new(),
+            _ => entry.definition.clone(),
+        };
+        let ownership = if self.how.owners { ownership(entry) } else { Vec::new() };
+        if self.how.marked {
+            // One message, so that all of it happens, the mark included, or nothing.
+            let statements = [vec![definition], ownership, vec![mark(entry.id)]].concat();
+            return self.define(&statements.join(";\n")).await;
         }
-        for statement in ownership(entry) {
+        self.define(&definition).await?;
+        for statement in ownership {
             self.define(&statement).await?;
         }
         Ok(())
@@ -55,6 +73,9 @@ impl<'a> EntryRunner<'a> {
         let mut promoted = None;
         for _ in 0..MISSING_ROLES_MAX {
             let Err(error) = self.session.run(sql).await else { return Ok(()) };
+            if !self.roles.may_make() {
+                return Err(error);
+            }
             if let Some(role) = error.missing_role() {
                 self.roles.ensure(role).await?;
             } else if let Some(role) =
@@ -98,25 +119,25 @@ impl<'a> EntryRunner<'a> {
     }
 
     /// The definition is a list of OIDs, one a line.
-    async fn create_large_objects(&self, entry: &Entry) -> Result<(), postgres::Error> {
+    fn create_large_objects(&self, entry: &Entry) -> String {
         let mut sql = String::new();
         for oid in large_object_ids(entry) {
             sql.push_str(&format!("SELECT pg_catalog.lo_create('{oid}');\n"));
-            if let Some(owner) = owner(entry) {
+            if let Some(owner) = owner(entry).filter(|_| self.how.owners) {
                 sql.push_str(&format!("ALTER LARGE OBJECT {oid} OWNER TO {};\n", quote_identifier(owner)));
             }
         }
-        self.define(&sql).await
+        sql
     }
 
     /// The definition grants on the first large object of a group, and stands for them all.
-    async fn grant_large_objects(&self, entry: &Entry) -> Result<(), postgres::Error> {
+    fn grant_large_objects(&self, entry: &Entry) -> String {
         let group = entry.dependencies.first().and_then(|id| self.toc.entry(*id));
         let ids: Vec<u32> = group.map(large_object_ids).unwrap_or_default();
-        let Some(first) = ids.first() else { return self.define(&entry.definition).await };
+        let Some(first) = ids.first() else { return entry.definition.clone() };
         let (before, after) = (format!("LARGE OBJECT {first} "), "LARGE OBJECT ");
         let each = |id: &u32| entry.definition.replace(&before, &format!("{after}{id} "));
-        self.define(&ids.iter().map(each).collect::<String>()).await
+        ids.iter().map(each).collect()
     }
 }
 

@@ -17,12 +17,15 @@ mod chunks;
 mod connection;
 mod entry;
 mod error;
+mod given;
 mod input;
 mod large_objects;
 mod load;
+mod marks;
 mod plain;
 mod policy;
 mod roles;
+mod rules;
 mod schedule;
 mod scratch;
 mod shape;
@@ -38,9 +41,12 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 
 pub use error::{Error, Failure};
+pub use given::GivenDatabase;
 pub use large_objects::Sum as LargeObjectSum;
 pub use load::Sent;
+pub use marks::{Marks, SCHEMA as MARKS_SCHEMA};
 pub use policy::Exclusion;
+pub use rules::{Purpose, Rules};
 pub use scratch::{DATABASE, Scratch};
 pub use shape::{RowShape, RowsSeen};
 pub use spans::{Kind as SpanKind, Spans};
@@ -54,6 +60,7 @@ use crate::plan::CopyForm;
 use crate::restore::before::Before;
 use crate::restore::board::{Board, Outcome};
 use crate::restore::connection::Workplace;
+use crate::restore::entry::How;
 use crate::restore::input::Input;
 use crate::restore::load::{Loaded, Way};
 use crate::restore::policy::{Disposition, Rows};
@@ -73,6 +80,8 @@ pub struct Restored {
     pub entries: usize,
     /// Entries that were positively restored.
     pub restored: usize,
+    /// Of these, entries of rows that an interrupted restore had loaded before.
+    pub loads_done_before: usize,
     /// Entries that policy left out: kind, name, why.
     pub excluded: Vec<(String, String, Exclusion)>,
     /// Entries that could not be restored.
@@ -111,12 +120,26 @@ pub struct TableLoaded {
 }
 
 /// How a restore works.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Manner {
-    /// Connections to the scratch that work at once; at least one.
+    /// Connections to the server that work at once; at least one.
     pub jobs: usize,
     /// In which form rows are sent.
     pub copy: CopyForm,
+    /// What of the archive is restored.
+    pub rules: Rules,
+}
+
+impl Manner {
+    /// That of a drill.
+    pub fn drill(jobs: usize, copy: CopyForm) -> Manner {
+        Manner { jobs, copy, rules: Rules::drill() }
+    }
+
+    /// What is done beside a definition where nothing is marked.
+    fn unmarked(self) -> How {
+        How { owners: self.rules.owners, marked: false }
+    }
 }
 
 /// A restore that stopped, and what was read by then.
@@ -197,34 +220,61 @@ pub async fn restore(
     watch: Stopwatch,
     events: &Events,
 ) -> Result<Restored, Halted> {
-    let jobs = manner.jobs;
+    go_on(opened, scratch, manner, None, watch, events).await
+}
+
+/// The same, but what is finished is marked in the database, and what `marks` say is finished is
+/// not done again.
+///
+/// # Errors
+/// As [`restore`]; and a script, in which nothing can be left out, is not gone on with.
+pub async fn go_on(
+    opened: Opened,
+    scratch: &Scratch,
+    manner: Manner,
+    mut marks: Option<&mut Marks>,
+    watch: Stopwatch,
+    events: &Events,
+) -> Result<Restored, Halted> {
+    let Manner { jobs, copy, rules } = manner;
     let Opened { toc, input, bytes, body } = opened;
     let (walker, rest) = match body {
         Body::Blocks { walker, rest } => (walker, rest),
+        Body::Script(_) if marks.as_ref().is_some_and(|marks| marks.resumed()) => {
+            return Err(not_resumable().into());
+        }
         Body::Script(script) => {
             return plain::restore(toc, *script, input, scratch, manner, watch, events).await;
         }
     };
-    let dispositions = policy::decide(&toc, scratch.server_major())?;
-    let roles = Roles::new(scratch.connect().await?);
+    let dispositions = policy::decide(&toc, scratch.server_major(), rules)?;
+    let roles = Roles::new(scratch.connect().await?, rules.makes_roles());
+    let how = How { owners: rules.owners, marked: marks.is_some() };
+    if let Some(marks) = &mut marks {
+        marks.empty_the_unfinished(&toc, &dispositions, &scratch.connect().await?).await?;
+    }
+    let nothing = HashSet::new();
+    let done = marks.as_deref().map_or(&nothing, Marks::done);
     let session = scratch.connect_to_restore(&toc).await?;
-    let before = before::run(&toc, &dispositions, session, &roles).await?;
+    let before = before::run(&toc, &dispositions, session, &roles, how, done).await?;
     let session = scratch.connect_to_restore(&toc).await?;
-    let decided = ways::decide(&toc, &dispositions, &before.failed, bytes, manner.copy, &session).await?;
+    let mut decided = ways::decide(&toc, &dispositions, &before.failed, bytes, copy, &session).await?;
+    decided.ways.retain(|entry, _| !done.contains(entry));
     drop(session);
 
     let schedule = Schedule::new(&toc, &dispositions);
     let of_objects = decided.ways.values().filter(|way| matches!(way.way, Way::LargeObjects)).count();
     let (tables, post_data) = (decided.ways.len() - of_objects, schedule.left() + of_objects);
     events.emit(EventKind::RestorePlanned { tables, post_data });
-    let board = Arc::new(Board::new(schedule, jobs + 2, watch, events.clone()));
+    let board = Arc::new(Board::new(schedule, jobs + 2, watch, events.clone(), how.marked));
     for skipped in decided.skipped {
         board.finish_entry(skipped.entry, Some(skipped));
     }
+    done_before(&toc, &dispositions, done, &board);
     let abandon = board.abandoned.clone().drop_guard();
     let reader = Reader::new(board.clone(), decided.ways, toc.clone());
     let reading = tokio::task::spawn_blocking(move || reader.run(walker, rest, input));
-    let place = Workplace { scratch, toc: &toc, board: &board, roles: &roles, events };
+    let place = Workplace { scratch, toc: &toc, board: &board, roles: &roles, how, events };
     let working = work(place, jobs);
     let (worked, read) = tokio::join!(working, join_reader(reading, &board));
     drop(abandon);
@@ -237,6 +287,26 @@ pub async fn restore(
             restored.placeholder_roles = roles.into_made();
             restored
         })
+}
+
+fn not_resumable() -> Error {
+    Error::new(
+        crate::verdict::Code::WrongDatabase,
+        "the restore of a plain dump was interrupted here, and can't be gone on with",
+        "make the database anew, and run the same command again",
+    )
+}
+
+/// Takes off the board what an interrupted restore has finished.
+fn done_before(toc: &Toc, dispositions: &[Disposition], done: &HashSet<u32>, board: &Board) {
+    for (entry, disposition) in toc.entries.iter().zip(dispositions) {
+        match disposition {
+            _ if !done.contains(&entry.id) => {}
+            Disposition::After(_) => board.done_before(entry.id, false),
+            Disposition::Rows(_) | Disposition::LargeObjects => board.done_before(entry.id, true),
+            _ => {}
+        }
+    }
 }
 
 /// The connections, until the board is empty. The first that loses its server stops them all.
@@ -278,6 +348,7 @@ struct Loads {
     tables: Vec<TableLoaded>,
     large_objects: crate::digest::RowHash,
     restored: usize,
+    done_before: usize,
     entries_done: usize,
     failures: Vec<Failure>,
     spans: Spans,
@@ -289,6 +360,7 @@ impl Loads {
             tables: Vec::new(),
             large_objects: Default::default(),
             restored: 0,
+            done_before: outcome.loads_done_before,
             entries_done: outcome.entries_done,
             failures: outcome.failures,
             spans: outcome.spans,
@@ -352,7 +424,8 @@ fn account(
     Restored {
         read,
         entries: toc.entries.len(),
-        restored: applied + before.restored + loads.restored + loads.entries_done,
+        restored: applied + before.restored + loads.restored + loads.done_before + loads.entries_done,
+        loads_done_before: loads.done_before,
         excluded: excluded.collect(),
         failures,
         tables: loads.tables,

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use crate::archive::{CopyTarget, Entry, Section, TableOfData, Toc};
 use crate::restore::Error;
+use crate::restore::rules::{Purpose, Rules};
 
 /// The passes of a restore: each begins when the one before it is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +40,8 @@ pub enum Exclusion {
     /// It belongs to the whole server, whose roles have passwords and whose tablespaces have
     /// places that a scratch must not have.
     BelongsToTheServer,
+    /// Grants were not asked for.
+    NoGrants,
 }
 
 impl Exclusion {
@@ -53,6 +56,7 @@ impl Exclusion {
             Exclusion::StatisticsNotPortable => "POLICY_STATISTICS_NOT_PORTABLE",
             Exclusion::NothingToRestore => "POLICY_NOTHING_TO_RESTORE",
             Exclusion::BelongsToTheServer => "POLICY_BELONGS_TO_SERVER",
+            Exclusion::NoGrants => "POLICY_NO_GRANTS",
         }
     }
 }
@@ -89,19 +93,25 @@ pub struct Rows {
 ///
 /// # Errors
 /// An archive that would write into another server, or whose COPY is not one, is refused whole.
-pub fn decide(toc: &Toc, server_major: u32) -> Result<Vec<Disposition>, Error> {
+pub fn decide(toc: &Toc, server_major: u32, rules: Rules) -> Result<Vec<Disposition>, Error> {
     let mut in_data = false;
     toc.entries
         .iter()
         .map(|entry| {
             in_data |= matches!(entry.section, Section::Data | Section::PostData);
-            disposition(toc, entry, in_data, server_major)
+            disposition(toc, entry, in_data, server_major, rules)
         })
         .collect()
 }
 
-fn disposition(toc: &Toc, entry: &Entry, in_data: bool, server_major: u32) -> Result<Disposition, Error> {
-    if let Some(exclusion) = exclusion(entry, server_major) {
+fn disposition(
+    toc: &Toc,
+    entry: &Entry,
+    in_data: bool,
+    server_major: u32,
+    rules: Rules,
+) -> Result<Disposition, Error> {
+    if let Some(exclusion) = exclusion(entry, server_major, rules) {
         return Ok(Disposition::Excluded(exclusion));
     }
     Ok(match entry.kind.as_str() {
@@ -113,6 +123,8 @@ fn disposition(toc: &Toc, entry: &Entry, in_data: bool, server_major: u32) -> Re
         "BLOB" | "BLOB METADATA" => Disposition::Before,
         "ACL" | "ACL LANGUAGE" | "DEFAULT ACL" => Disposition::After(Pass::Grants),
         "MATERIALIZED VIEW DATA" => Disposition::After(Pass::Refresh),
+        // It would fire on what else is restored.
+        "EVENT TRIGGER" => Disposition::After(Pass::Refresh),
         "STATISTICS DATA" | "EXTENDED STATISTICS DATA" => Disposition::After(Pass::Refresh),
         _ if entry.section == Section::PreData => Disposition::Before,
         _ if entry.section == Section::None && !in_data => Disposition::Before,
@@ -120,15 +132,11 @@ fn disposition(toc: &Toc, entry: &Entry, in_data: bool, server_major: u32) -> Re
     })
 }
 
-fn exclusion(entry: &Entry, server_major: u32) -> Option<Exclusion> {
+fn exclusion(entry: &Entry, server_major: u32, rules: Rules) -> Option<Exclusion> {
     let about = |what: &str| {
         matches!(entry.kind.as_str(), "COMMENT" | "SECURITY LABEL" | "ACL") && entry.tag.starts_with(what)
     };
     match entry.kind.as_str() {
-        kind if kind.starts_with("SUBSCRIPTION") => Some(Exclusion::NoOutbound),
-        kind if kind.starts_with("PUBLICATION") => Some(Exclusion::NoReplication),
-        "EVENT TRIGGER" => Some(Exclusion::NoEventTriggers),
-        "SECURITY LABEL" => Some(Exclusion::NoLabelProvider),
         "STATISTICS DATA" if server_major < 18 => Some(Exclusion::StatisticsNotPortable),
         "EXTENDED STATISTICS DATA" if server_major < 19 => Some(Exclusion::StatisticsNotPortable),
         "WARNING" | "<Init>" | "BLOB COMMENTS" | "DROP" => Some(Exclusion::NothingToRestore),
@@ -136,10 +144,23 @@ fn exclusion(entry: &Entry, server_major: u32) -> Option<Exclusion> {
             Some(Exclusion::BelongsToTheServer)
         }
         "TABLE DATA" | "BLOBS" if !entry.has_data => Some(Exclusion::NothingToRestore),
+        "ACL" | "ACL LANGUAGE" | "DEFAULT ACL" if !rules.grants => Some(Exclusion::NoGrants),
+        _ if about("DATABASE ") => Some(Exclusion::NamesTheOriginalDatabase),
+        _ if rules.purpose == Purpose::Drill => acts_outside(entry, about),
+        _ => None,
+    }
+}
+
+/// What would act on something outside of a scratch, or needs more than a scratch has.
+fn acts_outside(entry: &Entry, about: impl Fn(&str) -> bool) -> Option<Exclusion> {
+    match entry.kind.as_str() {
+        kind if kind.starts_with("SUBSCRIPTION") => Some(Exclusion::NoOutbound),
+        kind if kind.starts_with("PUBLICATION") => Some(Exclusion::NoReplication),
+        "EVENT TRIGGER" => Some(Exclusion::NoEventTriggers),
+        "SECURITY LABEL" => Some(Exclusion::NoLabelProvider),
         _ if about("SUBSCRIPTION ") => Some(Exclusion::NoOutbound),
         _ if about("PUBLICATION ") => Some(Exclusion::NoReplication),
         _ if about("EVENT TRIGGER ") => Some(Exclusion::NoEventTriggers),
-        _ if about("DATABASE ") => Some(Exclusion::NamesTheOriginalDatabase),
         _ => None,
     }
 }

@@ -12,22 +12,28 @@ const ROLES_MAX: usize = 100_000;
 /// Roles that can't log in and may nothing, made as they are needed.
 pub struct Roles {
     session: Session,
+    may_make: bool,
     made: Mutex<BTreeSet<String>>,
 }
 
 impl Roles {
-    /// No roles yet; they will be made over `session`.
-    pub fn new(session: Session) -> Roles {
-        Roles { session, made: Mutex::new(BTreeSet::new()) }
+    /// No roles yet; they will be made over `session`, if they may be made at all.
+    pub fn new(session: Session, may_make: bool) -> Roles {
+        Roles { session, may_make, made: Mutex::new(BTreeSet::new()) }
     }
 
-    /// Makes `role`, unless the server has it.
+    /// Whether roles may be made here.
+    pub fn may_make(&self) -> bool {
+        self.may_make
+    }
+
+    /// Makes `role`, unless the server has it; nothing where no role may be made.
     ///
     /// # Errors
     /// The server refused, or the archive names more roles than any archive should.
     pub async fn ensure(&self, role: &str) -> Result<(), postgres::Error> {
         let mut made = self.made.lock().await;
-        if made.contains(role) || made.len() >= ROLES_MAX {
+        if !self.may_make || made.contains(role) || made.len() >= ROLES_MAX {
             return Ok(());
         }
         let known = self

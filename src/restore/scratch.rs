@@ -3,21 +3,33 @@
 use crate::archive::{DatabaseSetting, DatabaseSettings, LocaleProvider, Toc};
 use crate::postgres::{self, Cluster, Session, quote_identifier, quote_literal};
 use crate::restore::Error;
+use crate::restore::given::GivenDatabase;
 use crate::verdict::Code;
 
 /// The name of the database that a drill restores into; its cluster holds no other.
 pub const DATABASE: &str = "firedrill_scratch";
 
-/// A throwaway cluster with one database, empty until something is restored into it.
+/// The database that is restored into: in a throwaway cluster of its own, or one that somebody
+/// has named.
 pub struct Scratch {
-    cluster: Cluster,
+    home: Home,
     server_major: u32,
+}
+
+enum Home {
+    Own(Box<Cluster>),
+    Given(GivenDatabase),
 }
 
 impl Scratch {
     /// A scratch in `cluster`, still without its database.
     pub fn in_cluster(cluster: Cluster, server_major: u32) -> Scratch {
-        Scratch { cluster, server_major }
+        Scratch { home: Home::Own(Box::new(cluster)), server_major }
+    }
+
+    /// A database that is there already.
+    pub fn given(database: GivenDatabase) -> Scratch {
+        Scratch { server_major: database.server_major(), home: Home::Given(database) }
     }
 
     /// Makes the database as the archive's DATABASE entry describes it.
@@ -26,7 +38,10 @@ impl Scratch {
     /// An extension that the archive needs is not there, a locale is unknown to this machine,
     /// or the server refused.
     pub async fn make_database(&self, toc: &Toc) -> Result<(), Error> {
-        let session = self.session("postgres").await?;
+        let Home::Own(cluster) = &self.home else {
+            return Err(Error::lost("the making of a database on a given server"));
+        };
+        let session = own_session(cluster, "postgres").await?;
         check_extensions(&session, toc).await?;
         let settings = toc.database_settings().map_err(|error| Error::archive(&error))?;
         let create = create_statement(settings.as_ref(), toc, self.server_major);
@@ -35,9 +50,20 @@ impl Scratch {
         self.assert_empty().await
     }
 
-    /// The cluster under it.
-    pub fn cluster(&self) -> &Cluster {
-        &self.cluster
+    /// That the server has every extension that the archive needs.
+    ///
+    /// # Errors
+    /// [`Code::ExtensionMissing`] with their names.
+    pub async fn assert_extensions(&self, toc: &Toc) -> Result<(), Error> {
+        check_extensions(&self.connect().await?, toc).await
+    }
+
+    /// The cluster under it, if it is its own.
+    pub fn cluster(&self) -> Option<&Cluster> {
+        match &self.home {
+            Home::Own(cluster) => Some(cluster),
+            Home::Given(_) => None,
+        }
     }
 
     /// The major version of its server.
@@ -51,7 +77,10 @@ impl Scratch {
     /// # Errors
     /// The server is gone, or it is not the drill's own.
     pub async fn connect(&self) -> Result<Session, Error> {
-        self.session(DATABASE).await
+        match &self.home {
+            Home::Own(cluster) => own_session(cluster, DATABASE).await,
+            Home::Given(database) => database.connect().await,
+        }
     }
 
     /// A session in the state that the archive's statements expect.
@@ -60,22 +89,23 @@ impl Scratch {
     /// As [`Scratch::connect`].
     pub async fn connect_to_restore(&self, toc: &Toc) -> Result<Session, Error> {
         let session = self.connect().await?;
-        session.run(&preamble(toc, self.server_major)).await.map_err(|error| Error::postgres(&error))?;
+        let ours = matches!(self.home, Home::Own(_));
+        session
+            .run(&preamble(toc, self.server_major, ours))
+            .await
+            .map_err(|error| Error::postgres(&error))?;
         Ok(session)
     }
 
-    /// Stops the server and removes everything.
+    /// Stops a server of its own and removes everything. A database that was named stays.
     ///
     /// # Errors
     /// Something is left behind; the error names it.
     pub async fn remove(self) -> Result<(), postgres::Error> {
-        self.cluster.stop().await
-    }
-
-    async fn session(&self, database: &str) -> Result<Session, Error> {
-        let session = self.cluster.connect(database).await.map_err(|error| Error::postgres(&error))?;
-        session.assert_here(self.cluster.run_token()).await.map_err(|error| Error::postgres(&error))?;
-        Ok(session)
+        match self.home {
+            Home::Own(cluster) => cluster.stop().await,
+            Home::Given(_) => Ok(()),
+        }
     }
 
     /// Settings that the database had of its own: without them its queries may mean other things.
@@ -109,6 +139,12 @@ impl Scratch {
             "report this as a bug of firedrill",
         ))
     }
+}
+
+async fn own_session(cluster: &Cluster, database: &str) -> Result<Session, Error> {
+    let session = cluster.connect(database).await.map_err(|error| Error::postgres(&error))?;
+    session.assert_here(cluster.run_token()).await.map_err(|error| Error::postgres(&error))?;
+    Ok(session)
 }
 
 /// Settings of the original database that would get in the way of the restore or of its
@@ -196,8 +232,9 @@ fn cannot_create(error: &postgres::Error, settings: Option<&DatabaseSettings>) -
     )
 }
 
-/// The state of a session that the archive's statements and rows expect.
-fn preamble(toc: &Toc, server_major: u32) -> String {
+/// The state of a session that the archive's statements and rows expect. What only a superuser
+/// may say is said on a server of our own.
+fn preamble(toc: &Toc, server_major: u32, ours: bool) -> String {
     let mut sql = String::from(
         "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;\n",
     );
@@ -209,10 +246,13 @@ fn preamble(toc: &Toc, server_major: u32) -> String {
     sql.push_str(toc.search_path_statement().unwrap_or("SET search_path = pg_catalog;"));
     sql.push_str(
         "\nSET check_function_bodies = false; SET xmloption = content; SET client_min_messages = warning;\n\
-         SET row_security = off; SET default_tablespace = ''; SET session_replication_role = origin;\n\
+         SET row_security = off; SET default_tablespace = '';\n\
          SET array_nulls = on; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';\n\
          SET default_transaction_read_only = off; SET synchronous_commit = off;\n",
     );
+    if ours {
+        sql.push_str("SET session_replication_role = origin;\n");
+    }
     if !toc.std_strings() {
         sql.push_str("SET escape_string_warning = off;\n");
     }

@@ -137,26 +137,26 @@ impl Kept {
 
     /// Restores another archive in the place of the first.
     pub async fn restore_again(&mut self, archive: &[u8]) {
-        let server = self.scratch.cluster().connect("postgres").await.unwrap();
+        let server = self.scratch.cluster().unwrap().connect("postgres").await.unwrap();
         server.run(&format!("drop database {DATABASE}")).await.unwrap();
         self.restored = restore_into(&self.scratch, archive, CopyForm::Auto).await;
     }
 
     /// A client program of the install, pointed at the server.
     pub fn client(&self, program: &str) -> Command {
-        client(&self.install, program, self.scratch.cluster())
+        client(&self.install, program, self.scratch.cluster().unwrap())
     }
 
     /// Runs a script; what it prints, unaligned and without headers.
     pub fn psql(&self, script: &str) -> String {
-        psql(&self.install, self.scratch.cluster(), DATABASE, script)
+        psql(&self.install, self.scratch.cluster().unwrap(), DATABASE, script)
     }
 }
 
 async fn restore_into(scratch: &Scratch, archive: &[u8], copy: CopyForm) -> Restored {
     let (_folder, opened) = open(archive).await;
     scratch.make_database(&opened.toc).await.unwrap();
-    restore::restore(opened, scratch, Manner { jobs: JOBS, copy }, Stopwatch::start(), &silence())
+    restore::restore(opened, scratch, Manner::drill(JOBS, copy), Stopwatch::start(), &silence())
         .await
         .unwrap()
 }

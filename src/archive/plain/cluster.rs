@@ -27,17 +27,29 @@ pub(super) fn global(statement: &str) -> Result<Heading, Error> {
     if let Some(role) = name(&["COMMENT", "ON", "ROLE"]) {
         return Ok(heading("ROLE PROPERTIES", role, None));
     }
-    for words in [["CREATE", "TABLESPACE"].as_slice(), &["ALTER", "TABLESPACE"], &["COMMENT", "ON", "TABLESPACE"]] {
+    for words in
+        [["CREATE", "TABLESPACE"].as_slice(), &["ALTER", "TABLESPACE"], &["COMMENT", "ON", "TABLESPACE"]]
+    {
         if let Some(tablespace) = name(words) {
             return Ok(heading("TABLESPACE", tablespace, None));
         }
     }
-    let grants = [("GRANT ", "ROLE MEMBERSHIP"), ("REVOKE ", "ROLE MEMBERSHIP"), ("SECURITY LABEL ", "ROLE PROPERTIES")];
+    let grants = [
+        ("GRANT ", "ROLE MEMBERSHIP"),
+        ("REVOKE ", "ROLE MEMBERSHIP"),
+        ("SECURITY LABEL ", "ROLE PROPERTIES"),
+    ];
     match grants.into_iter().find(|(beginning, _)| statement.starts_with(beginning)) {
-        Some((_, kind)) if statement.contains(" ON TABLESPACE ") => Ok(heading("TABLESPACE", kind.to_lowercase(), None)),
-        Some((_, _)) if statement.contains(" ON PARAMETER ") => Ok(heading("PARAMETER ACL", "parameter".into(), None)),
+        Some((_, kind)) if statement.contains(" ON TABLESPACE ") => {
+            Ok(heading("TABLESPACE", kind.to_lowercase(), None))
+        }
+        Some((_, _)) if statement.contains(" ON PARAMETER ") => {
+            Ok(heading("PARAMETER ACL", "parameter".into(), None))
+        }
         Some((_, kind)) => Ok(heading(kind, "role".into(), None)),
-        None => Err(Error::Unsafe { what: "a statement before its databases that pg_dumpall does not write".into() }),
+        None => Err(Error::Unsafe {
+            what: "a statement before its databases that pg_dumpall does not write".into(),
+        }),
     }
 }
 
@@ -62,7 +74,10 @@ mod tests {
     fn statements_about_the_cluster_are_known_by_their_first_words() {
         let table = [
             ("CREATE ROLE \"we ird\";", Some(("ROLE", "we ird"))),
-            ("ALTER ROLE me WITH SUPERUSER LOGIN PASSWORD 'SCRAM-SHA-256$x';", Some(("ROLE PROPERTIES", "me"))),
+            (
+                "ALTER ROLE me WITH SUPERUSER LOGIN PASSWORD 'SCRAM-SHA-256$x';",
+                Some(("ROLE PROPERTIES", "me")),
+            ),
             ("ALTER ROLE me SET search_path TO 'a';", Some(("ROLE PROPERTIES", "me"))),
             ("CREATE TABLESPACE ts OWNER me LOCATION '/data/ts';", Some(("TABLESPACE", "ts"))),
             ("GRANT a TO b WITH INHERIT TRUE GRANTED BY c;", Some(("ROLE MEMBERSHIP", "role"))),

@@ -20,8 +20,9 @@ pub(super) enum Call {
 impl Call {
     /// Reads a statement below the heading of large objects.
     pub fn read(statement: &str) -> Result<Call, Error> {
-        parse(statement)
-            .ok_or_else(|| Error::Unsafe { what: "large objects written in another way than pg_dump's".into() })
+        parse(statement).ok_or_else(|| Error::Unsafe {
+            what: "large objects written in another way than pg_dump's".into(),
+        })
     }
 }
 

@@ -204,7 +204,9 @@ impl PlainDump {
         match (self.place, &self.cluster) {
             (Place::Begin, _) => Err(untitled()),
             (Place::Inside, _) => cut("it ends without the line that says that it is complete"),
-            (Place::Globals | Place::Between, _) => cut("it ends before the line that says that it is complete"),
+            (Place::Globals | Place::Between, _) => {
+                cut("it ends before the line that says that it is complete")
+            }
             (Place::Complete, _) if self.key.is_some() => cut("it ends without its last command"),
             (Place::Complete, Some(Cluster { full: None, .. })) => {
                 Err(Error::Unsupported { what: "a dump of pg_dumpall that holds no database".into() })
@@ -224,7 +226,8 @@ impl PlainDump {
             return Err(Error::Unsupported { what: "a dump that does not tell its encoding".into() });
         };
         let entries = self.entries.list().to_vec();
-        let by_id: HashMap<u32, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.id, at)).collect();
+        let by_id: HashMap<u32, usize> =
+            entries.iter().enumerate().map(|(at, entry)| (entry.id, at)).collect();
         let with_data = entries.iter().filter(|entry| entry.has_data);
         let first_needed =
             with_data.filter_map(|entry| Some((entry.id, *entry.dependencies.first()?))).collect();
@@ -385,8 +388,12 @@ impl PlainDump {
                 known if SETTINGS.contains(&known) => Ok(()),
                 other => Err(refused(format!("it sets the parameter '{}'", other.escape_debug()))),
             },
-            None if statement.starts_with("SET SESSION AUTHORIZATION ") || statement.starts_with("SET ROLE ") => {
-                Err(Error::Unsupported { what: "a dump that changes the role (--use-set-session-authorization)".into() })
+            None if statement.starts_with("SET SESSION AUTHORIZATION ")
+                || statement.starts_with("SET ROLE ") =>
+            {
+                Err(Error::Unsupported {
+                    what: "a dump that changes the role (--use-set-session-authorization)".into(),
+                })
             }
             None => Err(refused("a SET that pg_dump does not write".into())),
         }
@@ -408,7 +415,11 @@ impl PlainDump {
         let conform = match value {
             "on" => true,
             "off" => false,
-            _ => return Err(Error::Unsafe { what: "standard_conforming_strings is neither on nor off".into() }),
+            _ => {
+                return Err(Error::Unsafe {
+                    what: "standard_conforming_strings is neither on nor off".into(),
+                });
+            }
         };
         self.splitter.backslashes_escape(!conform);
         match self.head.std_strings.replace(conform) {
@@ -476,9 +487,12 @@ impl PlainDump {
         match root {
             // Checked against the COPY by who reads the entry.
             Some(root) => entry.definition = format!("-- load via partition root {root}\n"),
-            None if on_one_line(&own.1) == heading.tag && own.0 == heading.namespace => entry.tag = own.1.clone(),
+            None if on_one_line(&own.1) == heading.tag && own.0 == heading.namespace => {
+                entry.tag = own.1.clone()
+            }
             None => {
-                let what = format!("rows of another table than its own below the heading of {}", entry.label());
+                let what =
+                    format!("rows of another table than its own below the heading of {}", entry.label());
                 return Err(Error::Unsafe { what });
             }
         }
@@ -589,7 +603,11 @@ impl PlainDump {
         let Some(Cluster { database: Some(database), full, .. }) = &mut self.cluster else { return Ok(()) };
         match full {
             Some((other, _)) if other != database => Err(Error::Unsupported {
-                what: format!("a dump of several databases, '{}' and '{}'", other.escape_debug(), database.escape_debug()),
+                what: format!(
+                    "a dump of several databases, '{}' and '{}'",
+                    other.escape_debug(),
+                    database.escape_debug()
+                ),
             }),
             full => {
                 *full = Some((database.clone(), self.head.clone()));

@@ -44,9 +44,18 @@ const LEFT_OUT: [(&str, &[&str]); 10] = [
     ("SECURITY LABEL", &["SECURITY LABEL "]),
     ("COMMENT", &["COMMENT ON "]),
     ("ACL", &["GRANT ", "REVOKE ", "SET SESSION AUTHORIZATION ", "RESET SESSION AUTHORIZATION"]),
-    ("DEFAULT ACL", &["ALTER DEFAULT PRIVILEGES ", "SET SESSION AUTHORIZATION ", "RESET SESSION AUTHORIZATION"]),
+    (
+        "DEFAULT ACL",
+        &["ALTER DEFAULT PRIVILEGES ", "SET SESSION AUTHORIZATION ", "RESET SESSION AUTHORIZATION"],
+    ),
     ("DATABASE PROPERTIES", &["ALTER DATABASE ", "ALTER ROLE ", "UPDATE pg_catalog.pg_database "]),
-    ("STATISTICS DATA", &["SELECT * FROM pg_catalog.pg_restore_relation_stats(", "SELECT * FROM pg_catalog.pg_restore_attribute_stats("]),
+    (
+        "STATISTICS DATA",
+        &[
+            "SELECT * FROM pg_catalog.pg_restore_relation_stats(",
+            "SELECT * FROM pg_catalog.pg_restore_attribute_stats(",
+        ],
+    ),
     ("EXTENDED STATISTICS DATA", &["SELECT * FROM pg_catalog.pg_restore_extended_stats("]),
 ];
 /// Kinds that stand for what has no heading.
@@ -122,7 +131,8 @@ impl Entries {
             "BLOB" | "BLOB METADATA" => large_objects(&mut entry, &statements)?,
             _ => define(&mut entry, statements),
         }
-        let relation = matches!(entry.kind.as_str(), "TABLE" | "FOREIGN TABLE" | "VIEW" | "MATERIALIZED VIEW");
+        let relation =
+            matches!(entry.kind.as_str(), "TABLE" | "FOREIGN TABLE" | "VIEW" | "MATERIALIZED VIEW");
         if relation {
             let name = (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
             self.relations.insert(name, entry.id);
@@ -185,9 +195,21 @@ impl Entries {
     fn section(&self, kind: &str) -> Section {
         match kind {
             "COMMENT" | "SECURITY LABEL" | "ACL" => Section::None,
-            "SEQUENCE SET" | "BLOB METADATA" | "STATISTICS DATA" | "EXTENDED STATISTICS DATA" => Section::Data,
-            "CONSTRAINT" | "INDEX" | "INDEX ATTACH" | "STATISTICS" | "RULE" | "TRIGGER" | "FK CONSTRAINT"
-            | "CHECK CONSTRAINT" | "POLICY" | "ROW SECURITY" | "EVENT TRIGGER" | "MATERIALIZED VIEW DATA"
+            "SEQUENCE SET" | "BLOB METADATA" | "STATISTICS DATA" | "EXTENDED STATISTICS DATA" => {
+                Section::Data
+            }
+            "CONSTRAINT"
+            | "INDEX"
+            | "INDEX ATTACH"
+            | "STATISTICS"
+            | "RULE"
+            | "TRIGGER"
+            | "FK CONSTRAINT"
+            | "CHECK CONSTRAINT"
+            | "POLICY"
+            | "ROW SECURITY"
+            | "EVENT TRIGGER"
+            | "MATERIALIZED VIEW DATA"
             | "DEFAULT ACL" => Section::PostData,
             _ if kind.starts_with("PUBLICATION") || kind.starts_with("SUBSCRIPTION") => Section::PostData,
             _ if self.post_data => Section::PostData,
@@ -237,7 +259,8 @@ fn check(heading: &Heading, statements: &[String]) -> Result<(), Error> {
         statements.iter().all(|text| beginnings.iter().any(|beginning| text.starts_with(beginning)))
     };
     if WITHOUT_HEADING.contains(&kind) || known.is_some_and(|(_, beginnings)| !fits(beginnings)) {
-        let what = format!("a statement below the heading of {} that does not belong there", kind.escape_debug());
+        let what =
+            format!("a statement below the heading of {} that does not belong there", kind.escape_debug());
         return Err(Error::Unsafe { what });
     }
     Ok(())

@@ -111,7 +111,10 @@ mod tests {
                 heading("t", "TABLE", Some("app"), Some("me")),
             ),
             ("-- Name: app; Type: SCHEMA; Schema: -; Owner: -", heading("app", "SCHEMA", None, None)),
-            ("-- Name: EXTENSION a; Type: COMMENT; Schema: -; Owner: ", heading("EXTENSION a", "COMMENT", None, None)),
+            (
+                "-- Name: EXTENSION a; Type: COMMENT; Schema: -; Owner: ",
+                heading("EXTENSION a", "COMMENT", None, None),
+            ),
             (
                 "-- Data for Name: t; Type: TABLE DATA; Schema: we\"ird;; Owner: a b; Tablespace: ts",
                 heading("t", "TABLE DATA", Some("we\"ird;"), Some("a b")),

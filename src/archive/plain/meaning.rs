@@ -164,13 +164,18 @@ mod tests {
         let set = |name: &str, value: &str| Some(Setting::Set { name: name.into(), value: value.into() });
         assert_eq!(setting("SET statement_timeout = 0;"), set("statement_timeout", "0"));
         assert_eq!(setting("SET client_encoding = 'UTF8';"), set("client_encoding", "UTF8"));
-        assert_eq!(setting("SET default_table_access_method = heap;"), set("default_table_access_method", "heap"));
+        assert_eq!(
+            setting("SET default_table_access_method = heap;"),
+            set("default_table_access_method", "heap")
+        );
         assert_eq!(
             setting("SELECT pg_catalog.set_config('search_path', '', false);"),
             Some(Setting::NoSearchPath)
         );
         assert_eq!(setting("SET search_path = app, pg_catalog;"), Some(Setting::SearchPath));
-        for other in ["SELECT 1;", "SET x = 1; DROP TABLE t;", "SET SESSION AUTHORIZATION 'me';", "SET x = (1);"] {
+        for other in
+            ["SELECT 1;", "SET x = 1; DROP TABLE t;", "SET SESSION AUTHORIZATION 'me';", "SET x = (1);"]
+        {
             assert_eq!(setting(other), None, "{other}");
         }
     }
@@ -201,7 +206,10 @@ mod tests {
         assert_eq!(created("MATERIALIZED VIEW", "CREATE MATERIALIZED VIEW app.m AS"), Some(name("app", "m")));
         assert_eq!(created("INDEX", "CREATE UNIQUE INDEX i ON t (a);"), Some((None, "i".into())));
         assert_eq!(created("TABLE", "CREATE VIEW app.v AS"), None);
-        assert_eq!(sequence_set("SELECT pg_catalog.setval('app.\"s''q\"', 1, true);"), Some(name("app", "s'q")));
+        assert_eq!(
+            sequence_set("SELECT pg_catalog.setval('app.\"s''q\"', 1, true);"),
+            Some(name("app", "s'q"))
+        );
         assert_eq!(handed_over("ALTER TABLE app.t OWNER TO \"a b\";"), Some(("TABLE app.t", "a b".into())));
         let (target, text) = inserted("INSERT INTO app.t VALUES ('x', 1);").unwrap();
         assert_eq!((target, text), (name("app", "t"), "INSERT INTO app.t"));

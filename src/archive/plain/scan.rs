@@ -26,13 +26,22 @@ pub(super) struct Scan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Plain,
-    Word { from: usize },
-    Literal { escapes: bool },
+    Word {
+        from: usize,
+    },
+    Literal {
+        escapes: bool,
+    },
     Name,
     /// `$tag$`, at that place.
-    Dollar { from: usize, end: usize },
+    Dollar {
+        from: usize,
+        end: usize,
+    },
     LineComment,
-    BlockComment { depth: u32 },
+    BlockComment {
+        depth: u32,
+    },
 }
 
 /// How far one step got.

@@ -39,7 +39,9 @@ enum Mode {
     /// Behind a COPY statement, before the end of its line.
     CopyLine,
     /// So many bytes of the buffer are known to hold no end of the rows.
-    Rows { searched: usize },
+    Rows {
+        searched: usize,
+    },
     /// The end of the rows was found at the buffer's beginning.
     RowsOver,
 }
@@ -93,7 +95,8 @@ impl Splitter {
     /// The size of the rows that come next, if all of them are here.
     pub fn rows_at_hand(&self) -> Option<u64> {
         let Mode::Rows { .. } = self.mode else { return None };
-        let end = if self.buffer.starts_with(b"\\.") { Some(0) } else { memmem::find(&self.buffer, b"\n\\.") };
+        let end =
+            if self.buffer.starts_with(b"\\.") { Some(0) } else { memmem::find(&self.buffer, b"\n\\.") };
         end.map(|end| end as u64)
     }
 

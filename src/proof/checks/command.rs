@@ -9,7 +9,10 @@ use crate::restore::{DATABASE, Scratch};
 /// Runs the program to its end. Exit code 0 is the right answer, any other a wrong one; one
 /// that can't be run, is killed or takes too long gives none.
 pub async fn run(argv: &[String], scratch: &Scratch, timeout: Duration) -> Answered {
-    let running = scratch.cluster().run_beside(argv, DATABASE);
+    let Some(cluster) = scratch.cluster() else {
+        return Answered::none("a program is run only beside a scratch cluster of the drill's own");
+    };
+    let running = cluster.run_beside(argv, DATABASE);
     let ran = match tokio::time::timeout(timeout, running).await {
         Err(_) => {
             return Answered::none(format!(

@@ -93,10 +93,17 @@ impl After<'_> {
     }
 
     fn board(&self, schedule: Schedule) -> Board {
-        Board::new(schedule, 1, self.watch, self.events.clone())
+        Board::new(schedule, 1, self.watch, self.events.clone(), false)
     }
 
     fn place<'b>(&'b self, board: &'b Board) -> Workplace<'b> {
-        Workplace { scratch: self.scratch, toc: self.toc, board, roles: self.roles, events: self.events }
+        Workplace {
+            scratch: self.scratch,
+            toc: self.toc,
+            board,
+            roles: self.roles,
+            how: self.manner.unmarked(),
+            events: self.events,
+        }
     }
 }

@@ -14,6 +14,7 @@ mod after;
 mod script;
 mod stages;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::archive::{PlainDump, Toc};
@@ -82,14 +83,16 @@ pub async fn restore(
     watch: Stopwatch,
     events: &Events,
 ) -> Result<Restored, Halted> {
-    let roles = Roles::new(scratch.connect().await?);
+    let roles = Roles::new(scratch.connect().await?, manner.rules.makes_roles());
     let mut before = Before::default();
     let mut whole = Outcome::default();
     let mut run = 0;
+    let nothing = HashSet::new();
     let dispositions = loop {
-        let dispositions = policy::decide(&toc, scratch.server_major())?;
+        let dispositions = policy::decide(&toc, scratch.server_major(), manner.rules)?;
         let session = scratch.connect_to_restore(&toc).await?;
-        before::run_from(run, &toc, &dispositions, session, &roles, &mut before).await?;
+        before::run_from(run, &toc, &dispositions, session, &roles, manner.unmarked(), &nothing, &mut before)
+            .await?;
         run = toc.entries.len();
         if script.over {
             break dispositions;
@@ -132,7 +135,8 @@ impl Round<'_> {
         let columns = Columns::read(&session, self.manner.copy, &self.toc.encoding).await?;
         drop(session);
         let nothing = Schedule::new(self.toc, &[]);
-        let board = Arc::new(Board::new(nothing, self.manner.jobs + 2, self.watch, self.events.clone()));
+        let board =
+            Arc::new(Board::new(nothing, self.manner.jobs + 2, self.watch, self.events.clone(), false));
         let abandon = board.abandoned.clone().drop_guard();
         let failed = self.before.failed.clone();
         let reader = Reader::new(board.clone(), columns, self.toc.clone(), failed, script, input);
@@ -142,6 +146,7 @@ impl Round<'_> {
             toc: self.toc,
             board: &board,
             roles: self.roles,
+            how: self.manner.unmarked(),
             events: self.events,
         };
         let reading = async {

@@ -7,9 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use crate::archive::{
-    Entry, InsertColumn, Item, PlainDump, Section, TableOfData, Toc, insert_as_copy,
-};
+use crate::archive::{Entry, InsertColumn, Item, PlainDump, Section, TableOfData, Toc, insert_as_copy};
 use crate::restore::Error;
 use crate::restore::board::Board;
 use crate::restore::error::Failure;
@@ -150,8 +148,9 @@ impl Reader {
         }
         let entries = self.script.dump.entries();
         let new = entries.get(self.looked_at..).unwrap_or_default();
-        let needed =
-            |entry: &Entry| entry.section == Section::PreData || matches!(entry.kind.as_str(), "BLOB" | "BLOB METADATA");
+        let needed = |entry: &Entry| {
+            entry.section == Section::PreData || matches!(entry.kind.as_str(), "BLOB" | "BLOB METADATA")
+        };
         let pause = new.iter().any(needed);
         self.looked_at = entries.len();
         pause

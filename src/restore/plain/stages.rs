@@ -39,7 +39,9 @@ enum Run {
 fn place(entry: &Entry) -> Place {
     match entry.kind.as_str() {
         // Without the tables it can't be told which ones get into each other's way.
-        _ if entry.dependencies.is_empty() && entry.kind != "COMMENT" && entry.kind != "INDEX ATTACH" => Place::Fixed,
+        _ if entry.dependencies.is_empty() && entry.kind != "COMMENT" && entry.kind != "INDEX ATTACH" => {
+            Place::Fixed
+        }
         "INDEX" | "CONSTRAINT" => Place::Beside(Run::Builds),
         "FK CONSTRAINT" => Place::Beside(Run::References),
         "COMMENT" | "INDEX ATTACH" => Place::Behind,
@@ -118,13 +120,18 @@ mod tests {
     const END: &str = "--\n-- PostgreSQL database dump complete\n--\n\n";
 
     fn told(entries: &[(&str, &str)]) -> Vec<String> {
-        let entry = |(kind, sql): &(&str, &str)| format!("--\n-- Name: x; Type: {kind}; Schema: s; Owner: me\n--\n\n{sql}\n\n");
+        let entry = |(kind, sql): &(&str, &str)| {
+            format!("--\n-- Name: x; Type: {kind}; Schema: s; Owner: me\n--\n\n{sql}\n\n")
+        };
         let tables = ["a", "b", "c"].map(|name| {
-            format!("--\n-- Name: {name}; Type: TABLE; Schema: s; Owner: me\n--\n\nCREATE TABLE s.{name} ();\n\n")
+            format!(
+                "--\n-- Name: {name}; Type: TABLE; Schema: s; Owner: me\n--\n\nCREATE TABLE s.{name} ();\n\n"
+            )
         });
-        let script = format!("{BEGIN}{}{}{END}", tables.concat(), entries.iter().map(entry).collect::<String>());
+        let script =
+            format!("{BEGIN}{}{}{END}", tables.concat(), entries.iter().map(entry).collect::<String>());
         let (toc, ..) = survey_plain(script.as_bytes(), 100).unwrap();
-        let dispositions = decide(&toc, 18).unwrap();
+        let dispositions = decide(&toc, 18, crate::restore::Rules::drill()).unwrap();
         let kinds = |ids: &[u32]| {
             ids.iter().map(|id| toc.entry(*id).unwrap().kind.clone()).collect::<Vec<_>>().join(" ")
         };
@@ -142,7 +149,10 @@ mod tests {
     fn what_is_built_on_tables_is_built_side_by_side_and_everything_else_in_order() {
         let key = ("CONSTRAINT", "ALTER TABLE ONLY s.a\n    ADD CONSTRAINT x PRIMARY KEY (id);");
         let index = ("INDEX", "CREATE INDEX x ON s.b USING btree (id);");
-        let reference = ("FK CONSTRAINT", "ALTER TABLE ONLY s.a\n    ADD CONSTRAINT x FOREIGN KEY (b) REFERENCES s.b(id);");
+        let reference = (
+            "FK CONSTRAINT",
+            "ALTER TABLE ONLY s.a\n    ADD CONSTRAINT x FOREIGN KEY (b) REFERENCES s.b(id);",
+        );
         let comment = ("COMMENT", "COMMENT ON INDEX s.x IS 'x';");
         let trigger = ("TRIGGER", "CREATE TRIGGER x AFTER INSERT ON s.a EXECUTE FUNCTION f();");
         let attach = ("INDEX ATTACH", "ALTER INDEX s.x ATTACH PARTITION s.y;");
@@ -151,8 +161,8 @@ mod tests {
         let refresh = ("MATERIALIZED VIEW DATA", "REFRESH MATERIALIZED VIEW s.x;");
         let set = ("SEQUENCE SET", "SELECT pg_catalog.setval('s.x', 1, true);");
         let stages = told(&[
-            set, key, comment, key, index, attach, index, trigger, index, unknown, reference, comment, reference, grant,
-            trigger, refresh,
+            set, key, comment, key, index, attach, index, trigger, index, unknown, reference, comment,
+            reference, grant, trigger, refresh,
         ]);
         assert_eq!(
             stages,

@@ -1,0 +1,308 @@
+//! The recipe of a real restore: the engine of the drills, into a database that somebody named.
+//!
+//! meet the database; choose the backup; restore what is not there yet; compare what came back.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::archive::Toc;
+use crate::catalog::{Backup, Catalog};
+use crate::clock::{Phase, Stopwatch};
+use crate::drill::{anchor_inside, anchor_outside};
+use crate::event::{EventKind, Events};
+use crate::plan::Service;
+use crate::postgres::GivenServer;
+use crate::proof::{self, Alike};
+use crate::record::{Anchor, ExpectedArtifact, ObservedArtifact, Sha256};
+use crate::restore::{
+    self, Exclusion, Failure, GivenDatabase, Manner, Marks, Opened, Restored, Rules, Scratch,
+};
+use crate::store::{Download, Object, Store, Tuning};
+use crate::verdict::{Code, Reason};
+
+/// What is asked of a real restore.
+pub struct RecoveryRequest {
+    /// The service whose backup is restored, with its choice of one.
+    pub service: Service,
+    /// The server, and in it the database.
+    pub server: GivenServer,
+    /// Connections to the server.
+    pub jobs: usize,
+    /// What of the archive is restored.
+    pub rules: Rules,
+    /// Whether the rows are read back and compared.
+    pub proof: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Where the backup lies.
+    pub uri: String,
+    /// Who vouches for its bytes.
+    pub expected: ExpectedArtifact,
+    /// What was read of it.
+    pub read: Option<ObservedArtifact>,
+    /// The moment the data speaks for, where it is known.
+    pub point: Option<Timestamp>,
+    /// An interrupted restore was gone on with.
+    pub resumed: bool,
+    /// Entries of the archive.
+    pub entries: usize,
+    /// Those that were restored, now or before.
+    pub restored: usize,
+    /// Those that were left out: kind, name, why.
+    pub excluded: Vec<(String, String, Exclusion)>,
+    /// Those that the server refused.
+    pub failures: Vec<Failure>,
+    /// Tables whose rows were loaded now.
+    pub tables: usize,
+    /// Tables (and groups of large objects) whose rows an interrupted restore had loaded before.
+    pub loaded_before: usize,
+    /// Rows that were loaded now.
+    pub rows: u64,
+    /// From the first question to the server until everything was durable.
+    pub took: Duration,
+    /// What reading back showed, if it was done.
+    pub compared: Option<Compared>,
+    /// What somebody should know.
+    pub warnings: Vec<String>,
+}
+
+/// What reading back showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Tables that came back row for row.
+    pub equal: usize,
+    /// Tables that did not.
+    pub different: Vec<String>,
+    /// Tables of which it can't be told.
+    pub not_comparable: Vec<String>,
+    /// Large objects, by number.
+    pub large_objects: Alike,
+    /// Sequences, by number.
+    pub sequences: Alike,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Compared {
+    /// Whether everything that was compared is alike.
+    pub fn is_alike(&self) -> bool {
+        self.different.is_empty() && self.large_objects.is_alike() && self.sequences.is_alike()
+    }
+}
+
+impl Recovered {
+    /// Whether the archive is in the database whole.
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty() && self.is_vouched_for() != Some(false)
+    }
+
+    /// Whether the bytes that were read are those that somebody vouches for; none where nobody
+    /// does.
+    pub fn is_vouched_for(&self) -> Option<bool> {
+        match (self.expected.source, &self.read) {
+            // Each stream was decompressed to its end, where its checksum stands.
+            (Anchor::Codec, Some(_)) => Some(true),
+            (_, read) => read.as_ref().and_then(|read| self.expected.agrees_with(read)),
+        }
+    }
+}
+
+/// Restores. Interrupted at any moment, the same request goes on where it stopped.
+///
+/// # Errors
+/// Why it could not begin or go on.
+pub async fn recover(
+    request: &RecoveryRequest,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Recovered, Reason> {
+    events.emit(EventKind::DrillStarted);
+    let recovery = Recovery { request, events, watch: Stopwatch::start() };
+    cancel.run_until_cancelled(recovery.all()).await.unwrap_or_else(|| {
+        Err(Reason::new(
+            Code::Interrupted,
+            "the restore was interrupted",
+            "run the same command again: it goes on where it stopped",
+        ))
+    })
+}
+
+struct Recovery<'a> {
+    request: &'a RecoveryRequest,
+    events: &'a Events,
+    watch: Stopwatch,
+}
+
+impl Recovery<'_> {
+    async fn all(&self) -> Result<Recovered, Reason> {
+        self.events.emit(EventKind::PhaseStarted { phase: Phase::Select });
+        let server = &self.request.server;
+        let database =
+            GivenDatabase::meet(server, server.database()).await.map_err(|error| error.reason())?;
+        database.assert_empty().await.map_err(|error| error.reason())?;
+        let (object, opened, mut recovered) = self.choose(&database).await?;
+        let toc = opened.toc.clone();
+
+        let scratch = Scratch::given(database);
+        scratch.assert_extensions(&toc).await.map_err(|error| error.reason())?;
+        if self.request.rules.owners {
+            assert_owners(&toc, &scratch).await?;
+        }
+        self.events.emit(EventKind::PhaseStarted { phase: Phase::Restore });
+        let restored = self.restore(&object, opened, &scratch, &mut recovered).await?;
+        recovered.took = self.watch.elapsed();
+
+        if self.request.proof {
+            self.events.emit(EventKind::PhaseStarted { phase: Phase::Proof });
+            recovered.compared = Some(self.compare(&toc, &restored, &scratch).await?);
+        }
+        recovered.failures = restored.failures;
+        recovered.excluded = restored.excluded;
+        Ok(recovered)
+    }
+
+    async fn choose(&self, database: &GivenDatabase) -> Result<(Object, Opened, Recovered), Reason> {
+        let backup = &self.request.service.backup;
+        let store = Store::open(&backup.location, &backup.store).await.map_err(|error| error.reason())?;
+        let listing = store.list().await.map_err(|error| error.reason())?;
+        let catalog = Catalog::new(listing, backup);
+        let seed = Uuid::now_v7().as_u64_pair().1;
+        let selection =
+            catalog.select(&backup.select, seed, self.watch.started_at()).map_err(|error| error.reason())?;
+        let Backup { object, point, .. } = &selection.backup;
+        self.events.emit(EventKind::BackupChosen { uri: object.uri.clone(), bytes: object.bytes });
+        let outside = anchor_outside(&store, &selection.backup).await?;
+        let kept = outside.as_ref().and_then(|outside| outside.kept);
+        let download = Download::new(&store, object, 0..object.bytes, self.tuning());
+        let opened = restore::open(download, object.bytes, kept, self.events)
+            .await
+            .map_err(|halted| halted.error.reason())?;
+        let expected = outside.map_or_else(|| anchor_inside(opened.toc.header.compression), |o| o.expected);
+        let mut warnings: Vec<String> =
+            selection.reasons.iter().map(|reason| reason.detail.clone()).collect();
+        warnings.extend(selection.warnings.iter().map(|warning| warning.text.clone()));
+        let written_by = opened.toc.header.server_major().unwrap_or(0);
+        if written_by > database.server_major() {
+            warnings.push(format!(
+                "the backup is of PostgreSQL {written_by} and the server is {}: what it does not know, it will refuse",
+                database.server_major()
+            ));
+        }
+        let recovered = Recovered {
+            uri: object.uri.clone(),
+            expected,
+            read: None,
+            point: point.as_ref().map(|point| point.latest()),
+            resumed: false,
+            entries: opened.toc.entries.len(),
+            restored: 0,
+            excluded: Vec::new(),
+            failures: Vec::new(),
+            tables: 0,
+            loaded_before: 0,
+            rows: 0,
+            took: Duration::ZERO,
+            compared: None,
+            warnings,
+        };
+        Ok((object.clone(), opened, recovered))
+    }
+
+    /// Everything that is not there yet. The marks go when nothing is left to be done.
+    async fn restore(
+        &self,
+        object: &Object,
+        opened: Opened,
+        scratch: &Scratch,
+        recovered: &mut Recovered,
+    ) -> Result<Restored, Reason> {
+        let session = scratch.connect().await.map_err(|error| error.reason())?;
+        let mut marks = Marks::open(&session, &version_of(object)).await.map_err(|error| error.reason())?;
+        recovered.resumed = marks.resumed();
+        let rules = self.request.rules;
+        let copy = self.request.service.restore.copy;
+        let manner = Manner { jobs: self.request.jobs, copy, rules };
+        let restored = restore::go_on(opened, scratch, manner, Some(&mut marks), self.watch, self.events)
+            .await
+            .map_err(|halted| halted.error.reason())?;
+        if restored.failures.is_empty() {
+            Marks::remove(&session).await.map_err(|error| error.reason())?;
+        }
+        recovered.restored = restored.restored;
+        recovered.loaded_before = restored.loads_done_before;
+        recovered.tables = restored.tables.len();
+        recovered.rows = restored.tables.iter().map(|table| table.seen.hash.rows()).sum();
+        recovered.read = Some(ObservedArtifact {
+            sha256: Sha256::from(restored.read.digest),
+            bytes: restored.read.bytes,
+            checksum: restored.read.checksum.clone(),
+        });
+        Ok(restored)
+    }
+
+    async fn compare(&self, toc: &Toc, restored: &Restored, scratch: &Scratch) -> Result<Compared, Reason> {
+        let began = self.watch.elapsed();
+        let refused = |error: proof::Error| error.reason();
+        let rows = restored.tables.iter().map(|table| table.seen.hash.rows()).sum();
+        self.events.emit(EventKind::ProofPlanned { tables: restored.tables.len(), rows, checks: 0 });
+        let tables =
+            proof::compare(toc, restored, scratch, self.request.jobs, self.events).await.map_err(refused)?;
+        let mut compared = Compared::default();
+        for table in tables {
+            match table.state {
+                proof::State::Equal => compared.equal += 1,
+                proof::State::Different | proof::State::Missing => compared.different.push(table.name),
+                proof::State::NotComparable => compared.not_comparable.push(table.name),
+            }
+        }
+        // What an interrupted restore has loaded was hashed by it, and not by this one.
+        if restored.loads_done_before == 0 {
+            compared.large_objects =
+                proof::compare_large_objects(restored, scratch).await.map_err(refused)?;
+        }
+        compared.sequences = proof::compare_sequences(toc, scratch).await.map_err(refused)?;
+        compared.took = self.watch.elapsed().saturating_sub(began);
+        Ok(compared)
+    }
+
+    fn tuning(&self) -> Tuning {
+        let default = Tuning::default();
+        let plan = &self.request.service.restore;
+        Tuning {
+            connections: plan.connections.unwrap_or(default.connections),
+            part_bytes: plan.part_bytes.unwrap_or(default.part_bytes),
+        }
+    }
+}
+
+/// One version of one object, as far as its store tells versions apart.
+fn version_of(object: &Object) -> String {
+    let version = object.version.as_deref().or(object.etag.as_deref()).unwrap_or_default();
+    format!("{} {} {version}", object.uri, object.bytes)
+}
+
+/// That every owner in the archive is known to the server, before anything is changed there.
+async fn assert_owners(toc: &Toc, scratch: &Scratch) -> Result<(), Reason> {
+    let session = scratch.connect().await.map_err(|error| error.reason())?;
+    let rows =
+        session.rows("SELECT rolname FROM pg_catalog.pg_roles").await.map_err(|error| error.reason())?;
+    let known: BTreeSet<&str> = rows.iter().filter_map(|row| row.first()?.as_deref()).collect();
+    let owners = toc.owners();
+    let missing: Vec<&str> =
+        owners.iter().map(String::as_str).filter(|owner| !known.contains(owner)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Reason::new(
+        Code::WrongDatabase,
+        format!("the server does not know roles that own objects of the backup: {}", missing.join(", ")),
+        "make them ('pg_dumpall --roles-only' of the old server has them), or restore with --no-owner",
+    ))
+}
