@@ -33,8 +33,8 @@ const ROOMS: &[&str] = &[
     "drill",
     "recovery", //
     // faces
-    "report",
     "exit_code",
+    "report",
     "cli", //
 ];
 

@@ -161,7 +161,7 @@ fn the_last_backup_is_three_hours_old_and_the_last_proven_one_nine_days() {
     let drills = drills(&[|_| {}]);
     let now = night_of(9) + SignedDuration::from_hours(3);
     let catalog = catalog((-20..=9).map(object).collect(), now);
-    let inventory = Inventory::new(&catalog, &drills, &HashMap::new(), LIMITS, now);
+    let inventory = Inventory::new(&catalog, &drills, &HashMap::new(), LIMITS, now, None);
     let hours = |hours: u64| Duration::from_secs(hours * 3600);
     assert_eq!((inventory.items.len(), inventory.proven()), (30, 1));
     assert_eq!(inventory.data_age(), Some(hours(3)));
@@ -190,7 +190,7 @@ fn gaps_are_named_by_the_pair_around_them() {
     let key = |day: i64| object(day).key;
     let expected = [(key(2), Some(key(5)), 3), (key(6), Some(key(9)), 3), (key(9), None, 3)];
     assert_eq!(gaps, expected);
-    let inventory = Inventory::new(&catalog, &[], &HashMap::new(), LIMITS, now);
+    let inventory = Inventory::new(&catalog, &[], &HashMap::new(), LIMITS, now, None);
     assert!(inventory.stale && inventory.falls_short());
     assert_eq!(inventory.exposure.unwrap().loss, Duration::from_secs(3 * 86_400 + 2_832));
     assert_eq!(inventory.proven_exposure, None);
@@ -227,10 +227,10 @@ fn what_is_not_known_is_not_guessed() {
         Listing { objects: vec![object(0), object(1)], pages: 1, listed_at: now, clock_offset: None };
     let catalog = Catalog::new(listing, &plan);
     let limits = Limits { every: None, ..LIMITS };
-    let inventory = Inventory::new(&catalog, &[], &HashMap::new(), limits, now);
+    let inventory = Inventory::new(&catalog, &[], &HashMap::new(), limits, now, None);
     assert_eq!((inventory.exposure, inventory.data_age()), (None, None));
     assert!(!inventory.falls_short());
-    let none = Inventory::new(&catalog_of_nothing(), &[], &HashMap::new(), LIMITS, now).falls_short();
+    let none = Inventory::new(&catalog_of_nothing(), &[], &HashMap::new(), LIMITS, now, None).falls_short();
     assert!(none, "no backup at all falls short of anything");
 }
 
@@ -242,9 +242,9 @@ fn catalog_of_nothing() -> Catalog {
 fn a_backup_of_the_future_is_not_the_newest() {
     let now = night_of(1) + SignedDuration::from_hours(1);
     let catalog = catalog(vec![object(0), object(1), object(40)], now);
-    let inventory = Inventory::new(&catalog, &[], &HashMap::new(), LIMITS, now);
+    let inventory = Inventory::new(&catalog, &[], &HashMap::new(), LIMITS, now, None);
     assert_eq!(inventory.newest.unwrap().backup.label, object(1).key);
     let later = now + SignedDuration::from_hours(72);
-    let stale = Inventory::new(&catalog, &[], &HashMap::new(), LIMITS, later);
+    let stale = Inventory::new(&catalog, &[], &HashMap::new(), LIMITS, later, None);
     assert!(stale.stale && stale.falls_short());
 }

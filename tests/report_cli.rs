@@ -208,7 +208,7 @@ type Damage = fn(&[PathBuf]);
 const DAMAGES: &[(&str, Damage, &str)] = &[
     ("cut short", |files| cut(&files[1]), "00000002-"),
     ("a byte changed", |files| change(&files[1], "\"rows\":300000", "\"rows\":300001"), "00000002-"),
-    ("an old byte changed", |files| change(&files[0], "\"rows\":300000", "\"rows\":300001"), "00000001-"),
+    ("an old byte changed", |files| change(&files[0], "\"rows\":300000", "\"rows\":300001"), "0000000"),
     (
         "a verdict changed",
         |files| change(&files[1], "\"result\":\"pass\"", "\"result\":\"fail\""),
@@ -288,6 +288,19 @@ fn a_run_leaves_its_page_beside_the_evidence_and_says_nothing_of_it() {
     assert_eq!(fs::metadata(page).unwrap().permissions().mode() & 0o777, 0o600);
     let html = fs::read_to_string(page).unwrap();
     assert!(html.contains("id=\"service-2\"") && html.contains("2 drills with a record"), "{html}");
+
+    // The newest hundred are kept, and what is no page of a run is nobody's business.
+    for minute in 0..105 {
+        let name = format!("01900000-{minute:04x}-7000-8000-000000000000.html");
+        fs::write(folder.join(name), "an old page").unwrap();
+    }
+    fs::write(folder.join("notes.html"), "mine").unwrap();
+    run();
+    let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(left.len(), 101, "{left:?}");
+    assert!(page.exists() && folder.join("notes.html").exists());
+    assert!(!folder.join("01900000-0006-7000-8000-000000000000.html").exists(), "the oldest are gone");
+    assert!(folder.join("01900000-0007-7000-8000-000000000000.html").exists());
 
     fs::remove_dir_all(&folder).unwrap();
     fs::write(&folder, "in the way").unwrap();

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use firedrill::judge::pronounce;
 use firedrill::record::*;
+use firedrill::report::html::{Shown, page};
 use firedrill::report::nagios::{self, Status};
 use firedrill::report::stored::Series;
 use firedrill::report::{junit, prometheus};
@@ -74,6 +75,17 @@ fn is_golden(name: &str, text: &str) {
     assert!(text == golden, "{name} is not what it was; see fixtures/report/README.md\n{text}");
 }
 
+/// The page but for its style and the digest of that, one element a line.
+fn without_style(html: &str) -> String {
+    let (before, rest) = html.split_once("<style>").unwrap();
+    let (_, after) = rest.split_once("</style>").unwrap();
+    let (start, rest) = before.split_once("'sha256-").unwrap();
+    let (_, end) = rest.split_once('\'').unwrap();
+    let text = format!("{start}'sha256-STYLE'{end}<style>STYLE</style>{after}");
+    let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
 #[test]
 fn what_is_written_is_what_was_written_before() {
     for (name, series) in gallery() {
@@ -81,6 +93,9 @@ fn what_is_written_is_what_was_written_before() {
         is_golden(&format!("{name}.junit.xml"), &junit::document(&series, now(), None));
         is_golden(&format!("{name}.prom"), &prometheus::metrics(&series));
         is_golden(&format!("{name}.nagios.txt"), &nagios::line(&series, now(), None).0);
+        let shown =
+            Shown { series: &series, now: now(), age_max: None, stocks: &Default::default(), notes: &[] };
+        is_golden(&format!("{name}.html"), &without_style(&page(shown).unwrap()));
     }
 }
 

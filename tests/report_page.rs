@@ -44,7 +44,7 @@ fn written(html: String) -> Page {
 }
 
 fn page_of(series: &[Series], now: Timestamp) -> Page {
-    written(page(Shown { series, now, age_max: None, notes: &[] }).unwrap())
+    written(page(Shown { series, now, age_max: None, stocks: &Default::default(), notes: &[] }).unwrap())
 }
 
 /// Services that stand in every way there is, with a month of drills.
@@ -270,7 +270,15 @@ fn a_browser_opens_the_page_without_a_complaint() {
     let opened = browser::open(&page.path);
     assert_eq!(opened.console, Vec::<String>::new());
     assert_eq!(strangers(&elements(&opened.dom)), BTreeSet::new());
-    for part in ["Where the time went", "Over the drills", "Tables", "Checks", "Provenance", "Controls"] {
+    for part in [
+        "Where the time went",
+        "What a loss would have cost",
+        "Over the drills",
+        "Tables",
+        "Checks",
+        "Provenance",
+        "Controls",
+    ] {
         assert!(opened.dom.contains(part), "{part}");
     }
     for word in ["Passed, with a warning", "Failed", "Inconclusive", "Out of date", "Never drilled"] {
@@ -405,6 +413,22 @@ fn an_old_pass_and_a_damaged_one_are_not_shown_as_passes() {
     let html = page_of(&all(), now).html;
     assert!(html.contains("<h1>The evidence of orders is not sound.</h1>"), "{html}");
     assert!(!html.contains("<strong>Passed"));
+}
+
+#[test]
+fn backups_that_drills_have_seen_are_drawn_with_what_came_of_them() {
+    let html = month().html;
+    assert!(html.contains("The 30 backups that drills have seen; the store may hold more."), "{html}");
+    for (class, count) in [("proven", 28), ("refuted", 1), ("unproven", 1)] {
+        let orders = html.split_once("id=\"service-1\"").or(html.split_once("id=\"service-")).unwrap().1;
+        let orders = html
+            .split("<section class=\"detail\"")
+            .find(|part| part.contains("The 30 backups"))
+            .unwrap_or(orders);
+        assert_eq!(orders.matches(&format!("<line class=\"{class}\"")).count(), count, "{class}");
+    }
+    assert!(html.contains("Newest proven backup</dt><dd><b>1h30m</b>"), "{html}");
+    assert!(html.contains("Worst loss, only proven</dt><dd><b>"), "{html}");
 }
 
 #[test]

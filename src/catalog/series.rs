@@ -34,10 +34,18 @@ impl<'a> Exposure<'a> {
     /// until the next of them became available, or until now for the last. `None` where any
     /// moment is unknown, or there is no backup.
     pub fn of(backups: &[&'a Backup], now: Timestamp) -> Option<Exposure<'a>> {
+        Exposure::within(backups, now, None)
+    }
+
+    /// The same over the losses that could have happened since a moment.
+    pub fn within(backups: &[&'a Backup], now: Timestamp, begin: Option<Timestamp>) -> Option<Exposure<'a>> {
         let nexts = backups.iter().skip(1).map(|next| Some(*next)).chain([None]);
         let mut worst: Option<Exposure<'a>> = None;
         for (from, until) in backups.iter().zip(nexts) {
             let end = until.map_or(now, |next| next.available_at);
+            if begin.is_some_and(|begin| end < begin) {
+                continue;
+            }
             let loss = since(from.point.as_ref()?.at, end);
             if worst.is_none_or(|worst| loss > worst.loss) {
                 worst = Some(Exposure { loss, from, until });

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -15,9 +16,10 @@ use crate::cli::refusal::Refusal;
 use crate::cli::runtime::under_signals;
 use crate::cli::{Places, output, run};
 use crate::drill;
+use crate::evidence::PublicKey;
 use crate::exit_code::ExitCode;
 use crate::history::{Beside, Inventory, Limits, Past, Proofs, Word, recall_directly};
-use crate::plan::Service;
+use crate::plan::{Service, duration};
 use crate::record::Sha256;
 use crate::report::backups::{self as report, Listed, Outcome};
 use crate::verdict::{Code, Reason};
@@ -48,6 +50,9 @@ pub struct Arguments {
     /// Show so many backups of each service; figures and JSON always hold all
     #[arg(long, value_name = "N", default_value = "20")]
     last: NonZeroUsize,
+    /// Look for gaps and losses so far back [default: over all backups]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    since: Option<Duration>,
     /// A public key that must have signed the evidence; may be repeated [default: those that the
     /// plan knows]
     #[arg(long = "key", value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -58,34 +63,55 @@ pub struct Arguments {
 pub fn backups(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     let mut plan = places.plan()?;
     run::chosen(&mut plan, &arguments.services)?;
-    let evidence = places.evidence_of(Some(&plan))?;
     let keys = known_keys(&arguments.keys, Some(&plan))?;
-    let pasts = plan.services.iter().map(|service| recall_directly(&evidence, &service.name));
-    let mut pasts: Vec<Past> =
-        pasts.collect::<Result<_, _>>().map_err(|error| Refusal::of_evidence(&error))?;
-    believe(&mut pasts, &evidence, &keys)?;
-
-    let look = || async {
-        let services = plan.services.iter().zip(&pasts).map(|(service, past)| look(service, past));
-        stream::iter(services).buffered(AT_ONCE).collect::<Vec<_>>().await
+    let stores = match Stores::look(&plan.services, &places.evidence_of(Some(&plan))?, &keys)? {
+        Ok(stores) => stores,
+        Err(code) => return Ok(code),
     };
-    let (seen, heard) =
-        under_signals(output::say, |cancel| async move { cancel.run_until_cancelled(look()).await })?;
-    let Some(seen) = seen else { return Ok(heard.unwrap_or(ExitCode::Interrupted)) };
-
-    let listed: Vec<Listed<'_>> = plan
-        .services
-        .iter()
-        .zip(&pasts)
-        .zip(&seen)
-        .map(|((service, past), seen)| listed(service, past, seen))
-        .collect();
+    let listed = stores.listed(&plan.services, arguments.since);
     let code = ended(&listed);
     let text = match arguments.json {
         true => as_json(&report::document(&listed, code.number()))?,
         false => report::backups(&listed, output::page(), arguments.last.get()),
     };
     Ok(output::answer_with(&text, code))
+}
+
+/// What lies in the stores of services, beside their drills.
+pub struct Stores {
+    pasts: Vec<Past>,
+    seen: Vec<Result<Seen, Reason>>,
+}
+
+impl Stores {
+    /// Lists the store of each of `services`, whose drills lie below `evidence` and were signed by
+    /// one of `keys`, if there are any; the exit code where a signal came first.
+    pub fn look(
+        services: &[Service],
+        evidence: &Path,
+        keys: &[PublicKey],
+    ) -> Result<Result<Stores, ExitCode>, Refusal> {
+        let pasts = services.iter().map(|service| recall_directly(evidence, &service.name));
+        let mut pasts: Vec<Past> =
+            pasts.collect::<Result<_, _>>().map_err(|error| Refusal::of_evidence(&error))?;
+        believe(&mut pasts, evidence, keys)?;
+        let look = || async {
+            let services = services.iter().zip(&pasts).map(|(service, past)| look(service, past));
+            stream::iter(services).buffered(AT_ONCE).collect::<Vec<_>>().await
+        };
+        let (seen, heard) =
+            under_signals(output::say, |cancel| async move { cancel.run_until_cancelled(look()).await })?;
+        Ok(match seen {
+            Some(seen) => Ok(Stores { pasts, seen }),
+            None => Err(heard.unwrap_or(ExitCode::Interrupted)),
+        })
+    }
+
+    /// The same `services` with what was found, of which gaps and losses within `window` count.
+    pub fn listed<'a>(&'a self, services: &'a [Service], window: Option<Duration>) -> Vec<Listed<'a>> {
+        let found = services.iter().zip(&self.pasts).zip(&self.seen);
+        found.map(|((service, past), seen)| listed(service, past, seen, window)).collect()
+    }
 }
 
 /// One JSON document on one line.
@@ -123,7 +149,12 @@ async fn look(service: &Service, past: &Past) -> Result<Seen, Reason> {
     Ok(Seen { beside: beside.into_iter().flatten().collect(), catalog })
 }
 
-fn listed<'a>(service: &'a Service, past: &'a Past, seen: &'a Result<Seen, Reason>) -> Listed<'a> {
+fn listed<'a>(
+    service: &'a Service,
+    past: &'a Past,
+    seen: &'a Result<Seen, Reason>,
+    window: Option<Duration>,
+) -> Listed<'a> {
     let limits = Limits::of(service);
     Listed {
         service: &service.name,
@@ -132,7 +163,7 @@ fn listed<'a>(service: &'a Service, past: &'a Past, seen: &'a Result<Seen, Reaso
         outcome: match seen {
             Err(reason) => Outcome::Unlisted(reason.clone()),
             Ok(Seen { catalog, beside }) => Outcome::Found {
-                inventory: Inventory::new(catalog, &past.drills, beside, limits, catalog.listed_at),
+                inventory: Inventory::new(catalog, &past.drills, beside, limits, catalog.listed_at, window),
                 other_objects: catalog.rejected_counts.values().sum(),
                 clock_off: catalog
                     .clock_offset

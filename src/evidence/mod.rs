@@ -14,6 +14,7 @@ mod gap;
 mod keeper;
 mod key;
 mod log;
+mod newest;
 mod outbox;
 mod read;
 mod review;
@@ -33,6 +34,7 @@ pub use gap::{Coverage, Gap, is_nightly};
 pub use keeper::Keeper;
 pub use key::{PRIVATE_FILE, PUBLIC_FILE, PublicKey, SigningKey, keygen};
 pub use log::{Entry, Head, Log, Stored, Written, entries, genesis};
+pub use newest::{Newest, verify_newest};
 pub use outbox::{Sent, send, waiting};
 pub use read::{Refused, Signatures, files, services, signatures};
 pub use review::{

@@ -87,7 +87,7 @@ impl Content {
     }
 
     /// From a verdict that the judge shares, and its reasons.
-    fn of(verdict: Verdict, codes: &[ReasonCode]) -> Content {
+    pub fn of(verdict: Verdict, codes: &[ReasonCode]) -> Content {
         let about_time = |code: &ReasonCode| ABOUT_TIME.contains(&code.0);
         let faulty = |code: &ReasonCode| code.0.blame() == Blame::Backup && !about_time(code);
         match verdict {

@@ -44,6 +44,8 @@ pub struct Inventory<'a> {
     pub limits: Limits,
     /// The moment that ages count to.
     pub now: Timestamp,
+    /// How far back gaps and losses are looked for; over all backups without it.
+    pub window: Option<Duration>,
     /// Every backup, oldest first.
     pub items: Vec<Item<'a>>,
     /// The newest that is not of the future.
@@ -62,7 +64,7 @@ pub struct Inventory<'a> {
 }
 
 impl<'a> Inventory<'a> {
-    /// The inventory at `now`: the catalogue of the service, its drills in the order of their
+    /// The inventory at `now`, of which losses and gaps within `window` count: the catalogue of the service, its drills in the order of their
     /// log, and what lies beside proven backups now, by their labels.
     pub fn new(
         catalog: &'a Catalog,
@@ -70,7 +72,10 @@ impl<'a> Inventory<'a> {
         beside: &HashMap<String, Beside>,
         limits: Limits,
         now: Timestamp,
+        window: Option<Duration>,
     ) -> Inventory<'a> {
+        let begin = window.and_then(|window| now.checked_sub(window).ok());
+        let ended = |gap: &Gap<'_>| gap.before.map_or(now, Backup::moment);
         let proofs = Proofs::of(drills);
         let word = |backup: &Backup| proofs.on(&backup.object).with(beside.get(&backup.label).copied());
         let items: Vec<Item<'a>> =
@@ -85,12 +90,17 @@ impl<'a> Inventory<'a> {
         Inventory {
             limits,
             now,
+            window,
             newest: past.last().copied(),
             newest_proven,
             stale: catalog.backups.is_empty() || catalog.cadence(now).is_stale(),
-            gaps: catalog.gaps(now),
-            exposure: Exposure::of(&all, now),
-            proven_exposure: Exposure::of(&proven, now),
+            gaps: catalog
+                .gaps(now)
+                .into_iter()
+                .filter(|gap| begin.is_none_or(|begin| ended(gap) >= begin))
+                .collect(),
+            exposure: Exposure::within(&all, now, begin),
+            proven_exposure: Exposure::within(&proven, now, begin),
             items,
         }
     }

@@ -23,6 +23,7 @@ pub mod recovered;
 pub(crate) mod sample;
 mod screen;
 pub mod standing;
+pub mod stock;
 pub mod stored;
 pub mod summary;
 pub mod terminal;

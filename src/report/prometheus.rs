@@ -6,10 +6,11 @@
 
 use std::fmt::Write as _;
 
-use crate::record::{Millis, Moment, Record, SignedMillis, TableState};
+use crate::exit_code::ExitCode;
+use crate::record::{Cleanup, Millis, Moment, Record, SignedMillis, TableState};
 use crate::report::encode;
 use crate::report::stored::Series;
-use crate::verdict::Verdict;
+use crate::verdict::{Code, Verdict};
 
 /// How long the value of a label may be, in characters.
 const LABEL_CHARS_MAX: usize = 200;
@@ -18,7 +19,9 @@ const LABEL_CHARS_MAX: usize = 200;
 pub fn metrics(series: &[Series]) -> String {
     let mut file = File::default();
     let version = ("version", env!("CARGO_PKG_VERSION"));
-    file.add("build_info", "The firedrill that wrote this file.", &[version], Some("1".to_owned()));
+    let commit: Option<(&str, &str)> = option_env!("FIREDRILL_GIT_COMMIT").map(|commit| ("commit", commit));
+    let labels: Vec<_> = std::iter::once(version).chain(commit).collect();
+    file.add("build_info", "The firedrill that wrote this file.", &labels, Some("1".to_owned()));
     for one in series {
         of_the_log(&mut file, one);
         if let Some(newest) = &one.newest {
@@ -107,7 +110,19 @@ fn of_the_log(file: &mut File, series: &Series) {
         &[service],
         series.last_pass().filter(|_| sound).and_then(moment),
     );
+    file.add(
+        "evidence_unsent",
+        "Files of evidence that wait to be copied to where the plan wants copies; absent if it wants none.",
+        &[service],
+        series.unsent.map(|files| files.to_string()),
+    );
     let newest = series.newest.as_ref().filter(|_| sound);
+    file.add(
+        "last_run_exit_code",
+        "The number that the newest drill alone ends a run with; absent if the evidence is not sound.",
+        &[service],
+        newest.map(|drill| exit_code(&drill.record).number().to_string()),
+    );
     for verdict in VERDICTS {
         let is = newest.map(|drill| u8::from(drill.record.verdict.result.0 == verdict).to_string());
         file.add(
@@ -117,6 +132,16 @@ fn of_the_log(file: &mut File, series: &Series) {
             is,
         );
     }
+}
+
+/// How a run of this drill alone ends, as far as its record tells: a signal that cut it short is
+/// inconclusive here.
+fn exit_code(record: &Record) -> ExitCode {
+    let bug = record.verdict.reason_codes.iter().any(|code| code.0 == Code::Internal);
+    let left = |cleanup: &Cleanup| {
+        !(cleanup.scratch_removed && cleanup.removal_verified && cleanup.leaked.is_empty())
+    };
+    ExitCode::of_run(&[record.verdict.result.0], bug, record.cleanup.as_ref().is_some_and(left))
 }
 
 fn of_the_run(file: &mut File, service: &str, record: &Record) {

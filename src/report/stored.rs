@@ -9,10 +9,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::evidence::{
-    BYTES_MAX, Checked, Envelope, Error, FaultKind, LogReport, Options, PublicKey, Report, Statement, verify,
+    BYTES_MAX, Checked, Envelope, Error, Fault, FaultKind, LogReport, Newest, Options, PublicKey, Report,
+    Statement, logs_in, verify, verify_newest,
 };
-use crate::record::{Moment, Record};
+use crate::history::Content;
+use crate::record::{Moment, Record, Ruling, Selection};
 use crate::report::figures::{self, Figure, Loss};
+use crate::report::stock::Kept;
 use crate::verdict::Verdict;
 
 /// How many faults of a log are named; the rest are counted.
@@ -39,6 +42,9 @@ pub struct Series {
     /// Drills from before signing began, whose records nobody signed; counted where signatures
     /// were checked.
     pub unsigned: u64,
+    /// Files that still wait to be copied to where the plan wants copies; none where it wants
+    /// none, or nobody looked.
+    pub unsent: Option<u64>,
 }
 
 /// One drill, and where its evidence lies.
@@ -51,7 +57,7 @@ pub struct Drill {
 }
 
 /// What is kept of each drill.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Point {
     /// When it began.
     pub started_at: Moment,
@@ -67,6 +73,10 @@ pub struct Point {
     pub worst_case: Option<Figure>,
     /// The size of the backup.
     pub backup_bytes: Option<u64>,
+    /// The backup that was restored, where its moment is known.
+    pub backup: Option<Kept>,
+    /// The name and the moment of the newest one, where another was restored.
+    pub newest_backup: Option<(String, Moment)>,
 }
 
 impl Point {
@@ -80,8 +90,24 @@ impl Point {
             data_age: figures::loss(record, Loss::DataAge),
             worst_case: figures::loss(record, Loss::WorstCase),
             backup_bytes: selection.and_then(|selection| Some(selection.selected.as_ref()?.size_bytes)),
+            backup: selection.and_then(|selection| restored(selection, &record.verdict)),
+            newest_backup: selection.and_then(|selection| {
+                let newest = selection.newest.as_ref()?;
+                Some((newest.uri.clone(), newest.consistency_point.time))
+            }),
         }
     }
+}
+
+fn restored(selection: &Selection, verdict: &Ruling) -> Option<Kept> {
+    let (selected, point) = (selection.selected.as_ref()?, selection.consistency_point.as_ref()?);
+    Some(Kept {
+        name: selected.uri.clone(),
+        at: point.time,
+        available_at: selected.last_modified.unwrap_or(point.time),
+        bytes: Some(selected.size_bytes),
+        word: Content::of(verdict.result.0, &verdict.reason_codes),
+    })
 }
 
 impl Series {
@@ -96,6 +122,7 @@ impl Series {
             faults_total: 0,
             signatures_checked: false,
             unsigned: 0,
+            unsent: None,
         }
     }
 
@@ -146,14 +173,47 @@ pub fn of(report: &Report, keys: &[PublicKey]) -> Vec<Series> {
 /// # Errors
 /// The log can't be read.
 pub fn one(root: &Path, service: &str, keys: &[PublicKey]) -> Result<Series, Error> {
-    let folder = root.join(service);
-    let is_name = !service.starts_with('.') && !service.contains('/') && !service.is_empty();
-    if !is_name || !fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir()) {
-        return Ok(Series::none(service));
-    }
+    let Some(folder) = folder_of(root, service) else { return Ok(Series::none(service)) };
     let report = verify(&folder, keys, &options(keys))?;
     let log = report.logs.iter().find(|log| log.directory == folder && !is_empty(log));
     Ok(log.map_or_else(|| Series::none(service), |log| series_of(log, keys)))
+}
+
+/// The newest drill of each log below `root`, or of the one log that `root` is, as [`newest`]
+/// has it.
+///
+/// # Errors
+/// `root` can't be read.
+pub fn newest_of_all(root: &Path, keys: &[PublicKey]) -> Result<Vec<Series>, Error> {
+    let mut all = Vec::new();
+    for directory in logs_in(root)? {
+        let found = verify_newest(&directory, keys, &options(keys))?;
+        all.extend((!found.records.is_empty()).then(|| series_of_newest(&found, keys)));
+    }
+    Ok(all)
+}
+
+/// The newest drill of `service` below `root`, and as many before it as it takes to the last
+/// that passed, at most 64: only these are read and verified, so that asking takes milliseconds
+/// however long the log is. What is wrong further back, [`one`] finds.
+///
+/// # Errors
+/// The log can't be read.
+pub fn newest(root: &Path, service: &str, keys: &[PublicKey]) -> Result<Series, Error> {
+    let Some(folder) = folder_of(root, service) else { return Ok(Series::none(service)) };
+    let found = verify_newest(&folder, keys, &options(keys))?;
+    Ok(if found.records.is_empty() { Series::none(service) } else { series_of_newest(&found, keys) })
+}
+
+fn series_of_newest(found: &Newest, keys: &[PublicKey]) -> Series {
+    series_from(&found.directory, &found.records, &found.faults, keys)
+}
+
+/// The folder of a service's log, if there is one.
+fn folder_of(root: &Path, service: &str) -> Option<PathBuf> {
+    let folder = root.join(service);
+    let is_name = !service.starts_with('.') && !service.contains('/') && !service.is_empty();
+    (is_name && fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir())).then_some(folder)
 }
 
 fn options(keys: &[PublicKey]) -> Options {
@@ -165,12 +225,17 @@ fn is_empty(log: &LogReport) -> bool {
 }
 
 fn series_of(log: &LogReport, keys: &[PublicKey]) -> Series {
-    let name = log.directory.file_name().map(|name| name.to_string_lossy().into_owned());
+    series_from(&log.directory, &log.records, &log.faults, keys)
+}
+
+/// The series of the records that were found in a folder, and what is wrong beside them.
+fn series_from(directory: &Path, records: &[Checked], faults: &[Fault], keys: &[PublicKey]) -> Series {
+    let name = directory.file_name().map(|name| name.to_string_lossy().into_owned());
     let mut series = Series::none(&name.unwrap_or_default());
     series.signatures_checked = !keys.is_empty();
     // The chain binds what lies before a signature to it.
-    let signed_from = log.records.iter().position(|record| record.signed_by.is_some()).unwrap_or_default();
-    for (place, checked) in log.records.iter().enumerate() {
+    let signed_from = records.iter().position(|record| record.signed_by.is_some()).unwrap_or_default();
+    for (place, checked) in records.iter().enumerate() {
         let keys = if place < signed_from && is_unsigned(checked) { &[] } else { keys };
         series.unsigned += u64::from(series.signatures_checked && keys.is_empty());
         for fault in checked.faults.iter().filter(|fault| counts(fault.kind, keys)) {
@@ -185,7 +250,7 @@ fn series_of(log: &LogReport, keys: &[PublicKey]) -> Series {
         }
     }
     // A night without a drill takes nothing from the records that there are.
-    for fault in log.faults.iter().filter(|fault| fault.kind != FaultKind::Gap) {
+    for fault in faults.iter().filter(|fault| fault.kind != FaultKind::Gap) {
         series.fault(fault.detail.clone());
     }
     let unnamed = series.faults_total.saturating_sub(series.faults.len() as u64);

@@ -1,5 +1,6 @@
 //! `firedrill evidence bundle`: the evidence of a period in one file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -106,8 +107,14 @@ fn papers(report: &Report, options: &Options, keys: &[PublicKey]) -> Result<Vec<
     let (since, until) = period(options);
     let mut notes = vec![format!("Evidence from {since} to {until}.")];
     notes.extend(verified::coverages(report, options));
-    let page = page(Shown { series: &series, now, age_max: options.expect_every, notes: &notes })
-        .map_err(|error| Refusal::new(ExitCode::Bug, format!("make the page: {error}"), ""))?;
+    let page = page(Shown {
+        series: &series,
+        now,
+        age_max: options.expect_every,
+        stocks: &BTreeMap::new(),
+        notes: &notes,
+    })
+    .map_err(|error| Refusal::new(ExitCode::Bug, format!("make the page: {error}"), ""))?;
     let json = verified::json(report, options)
         .map_err(|error| Refusal::new(ExitCode::Bug, format!("write the coverage: {error}"), ""))?;
     let text = verified::text(report, options, COLUMNS);

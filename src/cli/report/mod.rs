@@ -3,22 +3,26 @@
 pub mod kept;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use jiff::Timestamp;
 
+use crate::cli::backups::Stores;
 use crate::cli::known_keys::known_keys;
 use crate::cli::refusal::Refusal;
 use crate::cli::report::write::write;
 use crate::cli::{Places, output};
-use crate::evidence::{Error, PublicKey};
+use crate::evidence::{Error, PublicKey, waiting};
 use crate::exit_code::ExitCode;
-use crate::plan::duration;
+use crate::plan::{Plan, duration};
+use crate::report::backups::Outcome;
 use crate::report::html::{Shown, page};
 use crate::report::nagios::{self, Status};
 use crate::report::standing::{self, Standing};
+use crate::report::stock::Stock;
 use crate::report::stored::{self, Series};
 use crate::report::summary::{Reported, Style, summary};
 use crate::report::{encode, junit, layout, prometheus};
@@ -29,6 +33,7 @@ use crate::report::{encode, junit, layout, prometheus};
 Examples:
   firedrill report                                    the newest drill of each service, as text
   firedrill report orders --html report.html          one self-contained page
+  firedrill report --html report.html --backups       and every backup that lies in the stores
   firedrill report --prometheus /var/lib/node_exporter/firedrill.prom
   firedrill report orders --nagios --max-age 26h      one line, and a plugin's exit code
 
@@ -42,6 +47,9 @@ pub struct Arguments {
     /// Write one page, which needs nothing but itself; '-' is stdout
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     html: Option<PathBuf>,
+    /// List the stores of the plan too, and draw every backup on the page
+    #[arg(long, requires = "html", conflicts_with = "evidence")]
+    backups: bool,
     /// Write JUnit XML, a suite for each service; '-' is stdout
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     junit: Option<PathBuf>,
@@ -80,22 +88,64 @@ pub fn report(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusa
         let what = "two reports can't share stdout";
         return Err(Refusal::new(ExitCode::Usage, what, "name a file for all but one"));
     }
-    let series = read(arguments, places)?;
+    let series = read(arguments, places, Depth::All)?;
+    let stocks = match stocks(arguments, places, &series)? {
+        Ok(stocks) => stocks,
+        Err(code) => return Ok(code),
+    };
     let now = Timestamp::now();
     for line in remarks(&series, now, arguments.max_age) {
         output::say(&line);
     }
     let code = match outputs.iter().all(|file| file.is_none()) {
         true => output::answer(&text(&series)),
-        false => files(arguments, &series, now)?,
+        false => files(arguments, &series, &stocks, now)?,
     };
     let sound = series.iter().all(|one| one.faults_total == 0);
     Ok(if sound { code } else { ExitCode::Degraded })
 }
 
-fn files(arguments: &Arguments, series: &[Series], now: Timestamp) -> Result<ExitCode, Refusal> {
+/// What lies in the stores of the services, by their names, where the page is to show it. A store
+/// that can't be listed is told of; the exit code where a signal came first.
+fn stocks(
+    arguments: &Arguments,
+    places: &Places,
+    series: &[Series],
+) -> Result<Result<BTreeMap<String, Stock>, ExitCode>, Refusal> {
+    if !arguments.backups {
+        return Ok(Ok(BTreeMap::new()));
+    }
+    let mut plan = places.plan()?;
+    plan.services.retain(|service| series.iter().any(|one| one.service == service.name));
+    let keys = known_keys(&arguments.keys, Some(&plan))?;
+    let stores = match Stores::look(&plan.services, &places.evidence_of(Some(&plan))?, &keys)? {
+        Ok(stores) => stores,
+        Err(code) => return Ok(Err(code)),
+    };
+    let mut stocks = BTreeMap::new();
+    for listed in stores.listed(&plan.services, None) {
+        let name = encode::sentence(listed.service);
+        match &listed.outcome {
+            Outcome::Found { inventory, .. } => {
+                stocks.insert(listed.service.to_owned(), Stock::listed(inventory));
+            }
+            Outcome::Unlisted(reason) => {
+                let why = encode::sentence(&reason.detail);
+                output::say(&format!("warning: {name}: its backups could not be listed: {why}"));
+            }
+        }
+    }
+    Ok(Ok(stocks))
+}
+
+fn files(
+    arguments: &Arguments,
+    series: &[Series],
+    stocks: &BTreeMap<String, Stock>,
+    now: Timestamp,
+) -> Result<ExitCode, Refusal> {
     if let Some(file) = &arguments.html {
-        let page = page(Shown { series, now, age_max: arguments.max_age, notes: &[] });
+        let page = page(Shown { series, now, age_max: arguments.max_age, stocks, notes: &[] });
         let page =
             page.map_err(|error| Refusal::new(ExitCode::Bug, format!("make the page: {error}"), ""))?;
         write(file, &page)?;
@@ -112,7 +162,7 @@ fn files(arguments: &Arguments, series: &[Series], now: Timestamp) -> Result<Exi
 /// The line and the number of a plugin. Whatever keeps the evidence from being read is
 /// unknown: a plugin that says nothing is one that somebody takes for well.
 fn plugin(arguments: &Arguments, places: &Places) -> ExitCode {
-    let (line, status) = match read(arguments, places) {
+    let (line, status) = match read(arguments, places, Depth::Newest) {
         Ok(series) => nagios::line(&series, Timestamp::now(), arguments.max_age),
         Err(refusal) => nagios::unknown(&refusal.line()),
     };
@@ -133,8 +183,33 @@ fn ended(status: Status) -> ExitCode {
     }
 }
 
+/// How far back evidence is read and verified.
+#[derive(Clone, Copy)]
+enum Depth {
+    /// To its first record.
+    All,
+    /// To the newest pass, for who asks every minute.
+    Newest,
+}
+
+impl Depth {
+    fn one(self, root: &Path, name: &str, keys: &[PublicKey]) -> Result<Series, Error> {
+        match self {
+            Depth::All => stored::one(root, name, keys),
+            Depth::Newest => stored::newest(root, name, keys),
+        }
+    }
+
+    fn all(self, root: &Path, keys: &[PublicKey]) -> Result<Vec<Series>, Error> {
+        match self {
+            Depth::All => stored::all(root, keys),
+            Depth::Newest => stored::newest_of_all(root, keys),
+        }
+    }
+}
+
 /// The series that were asked for.
-fn read(arguments: &Arguments, places: &Places) -> Result<Vec<Series>, Refusal> {
+fn read(arguments: &Arguments, places: &Places, depth: Depth) -> Result<Vec<Series>, Refusal> {
     let plan = match arguments.evidence.is_some() && !places.names_a_plan() {
         true => None,
         false => places.plan_if_any()?,
@@ -144,14 +219,33 @@ fn read(arguments: &Arguments, places: &Places) -> Result<Vec<Series>, Refusal> 
         Some(folder) => folder.clone(),
         None => places.evidence_of(plan.as_ref())?,
     };
+    let remote = plan.as_ref().and_then(|plan| plan.evidence.remote.clone());
+    let mut found = chosen(arguments, plan, &root, &keys, depth)?;
+    for one in &mut found {
+        let location = remote.as_ref().map(|remote| remote.location.to_string());
+        one.unsent = location.and_then(|location| waiting(&root.join(&one.service), &location).ok());
+    }
+    Ok(found)
+}
+
+/// The series of the services that were named; else those of the plan, or of all that left
+/// evidence.
+fn chosen(
+    arguments: &Arguments,
+    plan: Option<Plan>,
+    root: &Path,
+    keys: &[PublicKey],
+    depth: Depth,
+) -> Result<Vec<Series>, Refusal> {
     let planned: Option<Vec<String>> =
         plan.map(|plan| plan.services.into_iter().map(|service| service.name).collect());
     if !arguments.services.is_empty() {
-        return arguments.services.iter().map(|name| named(&root, name, planned.as_deref(), &keys)).collect();
+        let named = |name: &String| named(depth, root, name, planned.as_deref(), keys);
+        return arguments.services.iter().map(named).collect();
     }
     let series = match planned {
-        Some(names) => names.iter().map(|name| stored::one(&root, name, &keys)).collect(),
-        None if root.is_dir() => stored::all(&root, &keys),
+        Some(names) => names.iter().map(|name| depth.one(root, name, keys)).collect(),
+        None if root.is_dir() => depth.all(root, keys),
         None => Ok(Vec::new()),
     };
     let series = series.map_err(|error| refused(&error))?;
@@ -162,8 +256,14 @@ fn read(arguments: &Arguments, places: &Places) -> Result<Vec<Series>, Refusal> 
 }
 
 /// The series of a service that the command line names: one that nobody knows is a mistake.
-fn named(root: &Path, name: &str, planned: Option<&[String]>, keys: &[PublicKey]) -> Result<Series, Refusal> {
-    let series = stored::one(root, name, keys).map_err(|error| refused(&error))?;
+fn named(
+    depth: Depth,
+    root: &Path,
+    name: &str,
+    planned: Option<&[String]>,
+    keys: &[PublicKey],
+) -> Result<Series, Refusal> {
+    let series = depth.one(root, name, keys).map_err(|error| refused(&error))?;
     let is_planned = planned.is_some_and(|names| names.iter().any(|planned| planned == name));
     match series.newest.is_none() && series.faults_total == 0 && !is_planned {
         true => Err(nothing(format!("there is no evidence of '{name}' in '{}'", root.display()))),

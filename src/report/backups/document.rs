@@ -60,6 +60,9 @@ struct Found {
     /// How old the data of the newest proven backup is, at the most.
     #[serde(skip_serializing_if = "Option::is_none")]
     proven_data_age_ms: Option<Millis>,
+    /// How far back gaps and losses are looked for; absent where over all backups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_ms: Option<Millis>,
     /// The worst loss that a disaster could have meant, over all backups.
     #[serde(skip_serializing_if = "Option::is_none")]
     exposure: Option<ExposureDocument>,
@@ -188,6 +191,7 @@ fn found(listed: &Listed<'_>) -> Option<Found> {
         stale: inventory.stale,
         data_age_ms: inventory.newest.and_then(age),
         proven_data_age_ms: inventory.newest_proven.and_then(age),
+        window_ms: inventory.window.map(Millis::from),
         exposure: inventory.exposure.map(exposure),
         proven_exposure: inventory.proven_exposure.map(exposure),
         gaps: inventory.gaps.iter().map(gap).collect(),

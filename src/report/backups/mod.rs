@@ -161,6 +161,9 @@ fn figures(inventory: &Inventory<'_>) -> Vec<(&'static str, String)> {
         }
     }
     lines.push(("proven", proven_in_all(inventory)));
+    if let Some(window) = inventory.window {
+        lines.push(("window", format!("losses and gaps of the last {}", encode::objective(window))));
+    }
     lines.push(("exposure", exposure(inventory.exposure, rpo, inventory.items.is_empty())));
     let only = exposure(inventory.proven_exposure, rpo, inventory.proven() == 0);
     lines.push(("", format!("counting only proven backups: {only}")));

@@ -11,10 +11,12 @@ mod controls;
 mod page;
 mod proof;
 mod provenance;
+mod stock;
 mod timeline;
 mod trend;
 mod words;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use askama::Template;
 use jiff::Timestamp;
 
 use crate::report::html::page::Page;
+use crate::report::stock::Stock;
 use crate::report::stored::Series;
 
 /// What is shown, and how it was come by.
@@ -33,6 +36,9 @@ pub struct Shown<'a> {
     pub now: Timestamp,
     /// How old the newest record of a service may be; see [`crate::report::standing`].
     pub age_max: Option<Duration>,
+    /// The backups of services whose stores were listed, by the services' names; of others, what
+    /// drills have seen is shown.
+    pub stocks: &'a BTreeMap<String, Stock>,
     /// What is to be known of the whole, such as the period; may be empty.
     pub notes: &'a [String],
 }

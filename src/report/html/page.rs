@@ -13,10 +13,12 @@ use crate::report::html::card::{Card, card};
 use crate::report::html::controls::{Control, controls};
 use crate::report::html::proof::{CheckTable, Tables, checks, tables};
 use crate::report::html::provenance::{Group, provenance};
+use crate::report::html::stock::{StockChart, stock_chart};
 use crate::report::html::timeline::{Timeline, timeline};
 use crate::report::html::trend::{Trend, trend};
 use crate::report::html::words;
 use crate::report::standing::Standing;
+use crate::report::stock::Stock;
 use crate::report::stored::Series;
 use crate::report::{caveats, encode};
 
@@ -53,6 +55,7 @@ struct Service {
 /// What stands behind a card.
 struct Detail {
     timeline: Option<Timeline>,
+    stock: Option<StockChart>,
     trend: Option<Trend>,
     tables: Option<Tables>,
     checks: Option<CheckTable>,
@@ -78,7 +81,7 @@ impl Page {
             shown.series.iter().map(|one| Standing::of(one, shown.now, shown.age_max)).collect();
         let services = shown.series.iter().enumerate().map(|(index, series)| Service {
             card: card(series, shown),
-            detail: detail(series).filter(|_| index < DETAILED_MAX),
+            detail: detail(series, shown).filter(|_| index < DETAILED_MAX),
         });
         let headline = headline(shown.series, &standings);
         Page {
@@ -152,7 +155,7 @@ fn source(series: &[Series]) -> String {
     format!("{} with a record; {signatures}{besides}", encode::plural(drills, "drill"))
 }
 
-fn detail(series: &Series) -> Option<Detail> {
+fn detail(series: &Series, shown: Shown<'_>) -> Option<Detail> {
     let drill = series.newest.as_ref()?;
     let record = &drill.record;
     let mut sorted: Vec<&WarningLine> = record.verdict.warnings.iter().collect();
@@ -166,6 +169,7 @@ fn detail(series: &Series) -> Option<Detail> {
     let (controls, more_controls) = controls(record);
     Some(Detail {
         timeline: timeline(record),
+        stock: stock(series, shown),
         trend: trend(series),
         tables: record.fidelity.as_ref().map(tables),
         checks: checks_of(record),
@@ -176,6 +180,14 @@ fn detail(series: &Series) -> Option<Detail> {
         controls,
         more_controls,
     })
+}
+
+/// The backups: those of the store where it was listed, else those that drills have seen.
+fn stock(series: &Series, shown: Shown<'_>) -> Option<StockChart> {
+    match shown.stocks.get(&series.service) {
+        Some(listed) => stock_chart(listed),
+        None => stock_chart(&Stock::seen(series)?),
+    }
 }
 
 fn checks_of(record: &Record) -> Option<CheckTable> {
