@@ -7,6 +7,7 @@ use lz4_flex::frame::FrameDecoder;
 use zstd::stream::raw::{DParameter, Decoder, Operation};
 
 use crate::archive::error::Error;
+use crate::archive::gzip_file::GzipFile;
 use crate::archive::header::Compression;
 use crate::archive::lz4::Frame;
 
@@ -50,6 +51,7 @@ pub fn decode_within<R: BufRead>(
     let codec = match compression {
         Compression::None => Codec::None { source },
         Compression::Gzip => Codec::Gzip { source, inflate: Decompress::new(true) },
+        Compression::GzipFile => Codec::GzipFile(Box::new(GzipFile::new(source))),
         Compression::Lz4 => Codec::Lz4(Box::new(FrameDecoder::new(Frame::new(source)))),
         Compression::Zstd => {
             let mut decoder = Decoder::new().map_err(Error::Source)?;
@@ -72,6 +74,7 @@ pub struct Decoded<R: BufRead> {
 enum Codec<R: BufRead> {
     None { source: R },
     Gzip { source: R, inflate: Decompress },
+    GzipFile(Box<GzipFile<R>>),
     Lz4(Box<FrameDecoder<Frame<R>>>),
     Zstd { source: R, decoder: Decoder<'static> },
 }
@@ -106,6 +109,11 @@ impl<R: BufRead> Decoded<R> {
                 }
             },
             Codec::Gzip { source, inflate } => gzip_step(source, inflate, bytes_in, out),
+            Codec::GzipFile(file) => {
+                let written = file.step(out)?;
+                *bytes_in = file.bytes;
+                Ok(if file.ended() { Step::Ended(written) } else { Step::Wrote(written) })
+            }
             Codec::Lz4(decoder) => lz4_step(decoder, bytes_in, out),
             Codec::Zstd { source, decoder } => zstd_step(source, decoder, bytes_in, out),
         }
@@ -115,6 +123,7 @@ impl<R: BufRead> Decoded<R> {
     fn check_exhausted(&mut self) -> io::Result<()> {
         let source = match &mut self.codec {
             Codec::None { source } | Codec::Gzip { source, .. } | Codec::Zstd { source, .. } => source,
+            Codec::GzipFile(file) => file.source(),
             Codec::Lz4(decoder) => decoder.get_mut().source(),
         };
         if source.fill_buf()?.is_empty() {
@@ -243,8 +252,8 @@ mod tests {
     use super::*;
     use crate::archive::error::Error;
 
-    const CODECS: [Compression; 4] =
-        [Compression::None, Compression::Gzip, Compression::Lz4, Compression::Zstd];
+    const CODECS: [Compression; 5] =
+        [Compression::None, Compression::Gzip, Compression::GzipFile, Compression::Lz4, Compression::Zstd];
 
     fn text() -> Vec<u8> {
         (0..30_000).flat_map(|row| format!("{row}\tvalue {}\n", row * 7919 % 1000).into_bytes()).collect()
@@ -255,6 +264,11 @@ mod tests {
             Compression::None => text.to_vec(),
             Compression::Gzip => {
                 let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+                encoder.write_all(text).unwrap();
+                encoder.finish().unwrap()
+            }
+            Compression::GzipFile => {
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
                 encoder.write_all(text).unwrap();
                 encoder.finish().unwrap()
             }
@@ -303,7 +317,7 @@ mod tests {
     #[test]
     fn a_stream_cut_anywhere_is_cut_short() {
         let text = &text()[..200_000];
-        for compression in [Compression::Gzip, Compression::Lz4, Compression::Zstd] {
+        for compression in CODECS.into_iter().filter(|codec| *codec != Compression::None) {
             let stream = encoded(compression, text);
             let ends = (0..stream.len()).step_by(997).chain(0..30).chain(stream.len() - 30..stream.len());
             for end in ends {
@@ -315,7 +329,7 @@ mod tests {
 
     #[test]
     fn nothing_may_follow_the_end_of_a_stream() {
-        for compression in [Compression::Gzip, Compression::Lz4, Compression::Zstd] {
+        for compression in CODECS.into_iter().filter(|codec| *codec != Compression::None) {
             let stream = encoded(compression, b"rows\n");
             for behind in [&b"\0"[..], &stream] {
                 let longer = [&stream[..], behind].concat();
@@ -327,12 +341,14 @@ mod tests {
 
     #[test]
     fn a_flipped_bit_is_caught_where_there_is_a_checksum() {
-        let stream = encoded(Compression::Gzip, &text()[..5000]);
-        for at in 0..stream.len() {
-            let mut damaged = stream.clone();
-            damaged[at] ^= 0x10;
-            let result = decoded(Compression::Gzip, &damaged);
-            assert!(result.is_err() || result.unwrap() == text()[..5000], "{at}");
+        for compression in [Compression::Gzip, Compression::GzipFile] {
+            let stream = encoded(compression, &text()[..5000]);
+            for at in 0..stream.len() {
+                let mut damaged = stream.clone();
+                damaged[at] ^= 0x10;
+                let result = decoded(compression, &damaged);
+                assert!(result.is_err() || result.unwrap() == text()[..5000], "{compression} {at}");
+            }
         }
     }
 
@@ -350,7 +366,7 @@ mod tests {
     #[test]
     fn a_stream_may_unfold_so_far_and_no_further() {
         let limits = Limits { free_bytes: 1 << 16, ratio_max: 100 };
-        for compression in [Compression::Gzip, Compression::Lz4, Compression::Zstd] {
+        for compression in CODECS.into_iter().filter(|codec| *codec != Compression::None) {
             let stream = encoded(compression, &vec![b'x'; 4 << 20]);
             assert_eq!(decoded(compression, &stream).unwrap().len(), 4 << 20);
             let mut reader = decode_within(compression, &stream[..], limits).unwrap();

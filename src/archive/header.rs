@@ -19,6 +19,8 @@ pub enum Compression {
     None,
     /// One zlib stream (not a gzip file) per table, with an Adler-32.
     Gzip,
+    /// One gzip file per table, with a CRC-32: in a directory, and nowhere else.
+    GzipFile,
     /// One LZ4 frame per table; pg_dump writes it without a checksum.
     Lz4,
     /// One zstd frame per table; pg_dump writes it without a checksum.
@@ -28,14 +30,23 @@ pub enum Compression {
 impl Compression {
     /// Whether a flipped bit is sure to be noticed while decoding.
     pub fn has_checksum(self) -> bool {
-        matches!(self, Compression::Gzip)
+        self.checksum().is_some()
+    }
+
+    /// The checksum by which that is noticed.
+    pub fn checksum(self) -> Option<&'static str> {
+        match self {
+            Compression::Gzip => Some("adler32"),
+            Compression::GzipFile => Some("crc32"),
+            Compression::None | Compression::Lz4 | Compression::Zstd => None,
+        }
     }
 
     /// The word for it, as pg_restore prints it.
     pub fn as_str(self) -> &'static str {
         match self {
             Compression::None => "none",
-            Compression::Gzip => "gzip",
+            Compression::Gzip | Compression::GzipFile => "gzip",
             Compression::Lz4 => "lz4",
             Compression::Zstd => "zstd",
         }

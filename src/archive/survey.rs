@@ -1,5 +1,6 @@
 //! A whole archive in memory, read to its last byte without restoring anything.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
 use bytes::Bytes;
@@ -7,8 +8,12 @@ use bytes::Bytes;
 use crate::archive::blocks::{Piece, Trailer};
 use crate::archive::copy::CopyTarget;
 use crate::archive::decode::{Limits, decode_within};
+use crate::archive::directory::{DataFile, Directory};
 use crate::archive::error::Error;
+use crate::archive::header::{Compression, Layout};
+use crate::archive::object_index::parse_object_index;
 use crate::archive::opening::{Front, Opening};
+use crate::archive::parser::TocParser;
 use crate::archive::pieces::PieceSource;
 use crate::archive::rows::{RowReader, rows_of};
 use crate::archive::statements::StatementReader;
@@ -79,6 +84,45 @@ pub fn survey(archive: &[u8], part_bytes: usize) -> Result<Survey, Error> {
     Ok(Survey { tables, large_objects, trailer, toc })
 }
 
+/// As [`survey`], of the files of a directory, by their names.
+pub fn survey_directory(files: &BTreeMap<String, Bytes>) -> Result<Survey, Error> {
+    let directory =
+        Directory::new(files.iter().map(|(name, content)| (name.as_str(), content.len() as u64)))?;
+    let contents: Vec<&Bytes> = files.values().collect();
+    let content =
+        |file: DataFile| contents.get(file.place).map(|bytes| Bytes::clone(bytes)).unwrap_or_default();
+    let mut parser = TocParser::of(Layout::Directory);
+    if let Some(file) = directory.toc() {
+        parser.push(&content(file))?;
+    }
+    let Some((toc, behind)) = parser.finish_if_complete()? else {
+        return Err(parser.end().err().unwrap_or_else(|| Error::truncated("it ends", 0)));
+    };
+    if !behind.is_empty() {
+        return Err(Error::corrupt("there is something behind the entries of 'toc.dat'", toc.bytes));
+    }
+    let mut listed = HashMap::new();
+    for (index, file) in directory.indexes(&toc)? {
+        listed.insert(index, parse_object_index(index, &content(file))?);
+    }
+    let data = directory.data(&toc, &listed)?;
+    let (mut tables, mut large_objects) = (Vec::new(), Vec::new());
+    for (id, (oid, file)) in data.iter().flat_map(|data| data.files.iter().map(|file| (data.id, file))) {
+        let chunks: Vec<Bytes> = Some(content(*file)).filter(|bytes| !bytes.is_empty()).into_iter().collect();
+        match oid {
+            Some(oid) => large_objects.push(large_object(*oid, chunks, file.compression)?),
+            None => tables.push(table(&toc, id, chunks, file.compression)?),
+        }
+    }
+    let sum = |places: &[usize]| -> u64 {
+        places.iter().filter_map(|place| contents.get(*place)).map(|content| content.len() as u64).sum()
+    };
+    let unread_bytes = sum(&directory.unknown(&toc, &data));
+    let all: u64 = contents.iter().map(|content| content.len() as u64).sum();
+    let trailer = Trailer { blocks: data.len() as u64, bytes: all - unread_bytes, unread_bytes };
+    Ok(Survey { tables, large_objects, trailer, toc })
+}
+
 struct Streams<'a> {
     toc: &'a Toc,
     open: Option<(Stream, Vec<Bytes>)>,
@@ -104,9 +148,11 @@ impl Streams<'_> {
                 }
             }
             Piece::LargeObjectEnd | Piece::BlockEnd => match self.open.take() {
-                Some((Stream::Table(id), chunks)) => self.tables.push(table(self.toc, id, chunks)?),
+                Some((Stream::Table(id), chunks)) => {
+                    self.tables.push(table(self.toc, id, chunks, self.toc.header.compression)?);
+                }
                 Some((Stream::LargeObject(oid), chunks)) => {
-                    self.large_objects.push(large_object(self.toc, oid, chunks)?);
+                    self.large_objects.push(large_object(oid, chunks, self.toc.header.compression)?);
                 }
                 None => {}
             },
@@ -115,13 +161,13 @@ impl Streams<'_> {
     }
 }
 
-fn decoded(toc: &Toc, chunks: Vec<Bytes>) -> Result<impl Read, Error> {
+fn decoded(compression: Compression, chunks: Vec<Bytes>) -> Result<impl Read, Error> {
     let limits = Limits { free_bytes: 64 << 20, ..Limits::default() };
-    decode_within(toc.header.compression, PieceSource::new(chunks.into_iter().map(Ok)), limits)
+    decode_within(compression, PieceSource::new(chunks.into_iter().map(Ok)), limits)
 }
 
-fn table(toc: &Toc, id: u32, chunks: Vec<Bytes>) -> Result<SurveyedTable, Error> {
-    let source = decoded(toc, chunks)?;
+fn table(toc: &Toc, id: u32, chunks: Vec<Bytes>, compression: Compression) -> Result<SurveyedTable, Error> {
+    let source = decoded(compression, chunks)?;
     let copied = toc.entry(id).map(CopyTarget::of).transpose()?.flatten().is_some();
     if !copied {
         let mut reader = StatementReader::new(source, toc)?;
@@ -142,10 +188,10 @@ fn table(toc: &Toc, id: u32, chunks: Vec<Bytes>) -> Result<SurveyedTable, Error>
     Ok(SurveyedTable { id, rows, hash: Some(hash) })
 }
 
-fn large_object(toc: &Toc, oid: u32, chunks: Vec<Bytes>) -> Result<SurveyedObject, Error> {
+fn large_object(oid: u32, chunks: Vec<Bytes>, compression: Compression) -> Result<SurveyedObject, Error> {
     let mut hasher = Hasher::default();
     if !chunks.is_empty() {
-        let mut source = decoded(toc, chunks)?;
+        let mut source = decoded(compression, chunks)?;
         let mut buffer = vec![0; 64 << 10];
         loop {
             let count = source.read(&mut buffer).map_err(Error::from_io)?;

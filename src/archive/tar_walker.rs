@@ -5,14 +5,12 @@ use std::collections::{HashSet, VecDeque};
 use bytes::Bytes;
 
 use crate::archive::blocks::{Piece, Trailer};
+use crate::archive::directory::index_of;
 use crate::archive::error::Error;
 use crate::archive::member::Member;
 use crate::archive::object_index::{INDEX_BYTES_MAX, parse_object_index};
 use crate::archive::tar::{Cut, TarCutter};
 use crate::archive::toc::Toc;
-
-/// The first version of an archive with a list of large objects for each entry.
-const INDEX_PER_ENTRY_SINCE: (u8, u8) = (1, 16);
 
 /// Cuts the members behind `toc.dat` into the pieces that a [`super::BlockWalker`] would give.
 ///
@@ -43,15 +41,13 @@ struct Expected {
 impl TarWalker {
     /// A walker that goes on behind `toc.dat`, where `cutter` stands.
     pub(super) fn new(toc: &Toc, cutter: TarCutter) -> TarWalker {
-        let per_entry = toc.header.version >= INDEX_PER_ENTRY_SINCE;
-        let index = |id| if per_entry { Member::IndexOf(id) } else { Member::Index };
         let with_data = toc.entries.iter().filter(|entry| entry.has_data);
         TarWalker {
             cutter,
             expected: with_data
                 .map(|entry| Expected {
                     id: entry.id,
-                    index: entry.is_large_objects().then(|| index(entry.id)),
+                    index: entry.is_large_objects().then(|| index_of(toc, entry.id)),
                     label: entry.label(),
                 })
                 .collect(),

@@ -13,13 +13,16 @@ use crate::verdict::{Code, Reason};
 /// How far two clocks may differ before a moment counts as one in the future.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
-/// One complete backup: an object whose name says so, and what lies beside it.
+/// One complete backup: an object whose name says so, or a directory of them, and what lies
+/// beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backup {
-    /// The object's key below the location.
+    /// The object's key below the location; that of a directory ends in `/`.
     pub label: String,
-    /// The object as listed.
+    /// The object as listed; of a directory, all its objects as one.
     pub object: Object,
+    /// The objects of a directory, by key; none for a backup that is one object.
+    pub files: Vec<Object>,
     /// What lies beside it.
     pub sidecars: Sidecars,
     /// The moment that the data speaks for, as far as the listing tells.

@@ -4,6 +4,7 @@
 //! outside, so that the same listing gives the same catalogue for ever.
 
 pub mod backup;
+mod directory;
 pub mod error;
 pub mod name;
 pub mod select;
@@ -22,6 +23,7 @@ pub use series::{Exposure, Gap};
 pub use sidecar::parse_digest_sidecar;
 
 use crate::catalog::backup::since;
+use crate::catalog::directory::Directory;
 use crate::catalog::name::Match;
 use crate::plan;
 use crate::store::{Listing, Object};
@@ -70,7 +72,8 @@ pub struct Rejected {
 /// Why an object is no backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RejectedFor {
-    /// Its name is one of something still being written, or hidden.
+    /// Its name is one of something still being written, or hidden; or it is a directory
+    /// without its table of contents.
     NameNotFinal,
     /// It has no bytes.
     Empty,
@@ -160,16 +163,24 @@ impl Catalog {
             written_within: backup.written_within,
         };
         let mut beside = HashMap::new();
-        for object in listing.objects {
+        let (directories, objects) = directory::take(&backup.pattern, listing.objects);
+        for directory in directories {
+            match sort_directory(&backup.pattern, &directory) {
+                Ok(point) => catalog.backups.push(found(directory.object, directory.files, point)),
+                Err(reason) => catalog.reject(directory.object, reason),
+            }
+        }
+        for object in objects {
             match sort(&backup.pattern, &object) {
-                Ok(point) => catalog.backups.push(found(object, point)),
+                Ok(point) => catalog.backups.push(found(object, Vec::new(), point)),
                 Err(RejectedFor::Sidecar) => drop(beside.insert(object.key.clone(), object)),
                 Err(reason) => catalog.reject(object, reason),
             }
         }
         for backup in &mut catalog.backups {
-            backup.sidecars.digest = beside.remove(&format!("{}{}", backup.label, name::DIGEST));
-            backup.sidecars.stamp = beside.remove(&format!("{}{}", backup.label, name::STAMP));
+            let name = backup.label.trim_end_matches('/');
+            backup.sidecars.digest = beside.remove(&format!("{name}{}", name::DIGEST));
+            backup.sidecars.stamp = beside.remove(&format!("{name}{}", name::STAMP));
         }
         let mut orphans: Vec<Object> = beside.into_values().collect();
         orphans.sort_by(|a, b| a.key.cmp(&b.key));
@@ -217,30 +228,57 @@ fn sort(pattern: &plan::Pattern, object: &Object) -> Result<Option<ConsistencyPo
     if key.is_empty() || key.ends_with('/') {
         return Err(RejectedFor::NoMatch);
     }
-    if !name::is_printable(key) {
-        return Err(RejectedFor::Unprintable);
-    }
-    if name::is_unfinished(key) {
-        let ours = name::begins_like(pattern, key);
-        return Err(if ours { RejectedFor::NameNotFinal } else { RejectedFor::NoMatch });
-    }
+    check_name(pattern, key, key)?;
     if name::is_beside(key) {
         return Err(RejectedFor::Sidecar);
     }
+    let point = point(pattern, key)?;
+    if object.bytes == 0 {
+        return Err(RejectedFor::Empty);
+    }
+    Ok(point)
+}
+
+/// The point in a directory's name, or why it is no backup.
+fn sort_directory(
+    pattern: &plan::Pattern,
+    directory: &Directory,
+) -> Result<Option<ConsistencyPoint>, RejectedFor> {
+    let key = directory.object.key.as_str();
+    check_name(pattern, key, key.trim_end_matches('/'))?;
+    let point = point(pattern, key)?;
+    match directory.toc() {
+        None => Err(RejectedFor::NameNotFinal),
+        Some(toc) if toc.bytes == 0 => Err(RejectedFor::Empty),
+        Some(_) => Ok(point),
+    }
+}
+
+/// A name that can be shown, and not one of something unfinished.
+fn check_name(pattern: &plan::Pattern, key: &str, name: &str) -> Result<(), RejectedFor> {
+    if !name::is_printable(key) {
+        return Err(RejectedFor::Unprintable);
+    }
+    if name::is_unfinished(name) {
+        let ours = name::begins_like(pattern, key);
+        return Err(if ours { RejectedFor::NameNotFinal } else { RejectedFor::NoMatch });
+    }
+    Ok(())
+}
+
+fn point(pattern: &plan::Pattern, key: &str) -> Result<Option<ConsistencyPoint>, RejectedFor> {
     let moments = match name::matches(pattern, key) {
         Match::No => return Err(RejectedFor::NoMatch),
         Match::Ambiguous => return Err(RejectedFor::AmbiguousTime),
         Match::Yes(moments) => moments,
     };
-    if object.bytes == 0 {
-        return Err(RejectedFor::Empty);
-    }
     Ok(moments.map(|(first, last)| ConsistencyPoint::between(first, last, PointSource::Pattern)))
 }
 
-fn found(object: Object, point: Option<ConsistencyPoint>) -> Backup {
+fn found(object: Object, files: Vec<Object>, point: Option<ConsistencyPoint>) -> Backup {
     Backup {
         label: object.key.clone(),
+        files,
         available_at: object.modified_at,
         sidecars: Sidecars::default(),
         point,
