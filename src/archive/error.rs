@@ -118,6 +118,11 @@ impl Error {
         io::Error::new(io::ErrorKind::InvalidData, self)
     }
 
+    /// A table of contents that does not end where its file does.
+    pub fn behind_the_entries(at: u64) -> Error {
+        Error::corrupt("there is something behind the entries of 'toc.dat'", at)
+    }
+
     pub(super) fn corrupt(what: impl Into<String>, at: u64) -> Error {
         Error::Corrupt { what: what.into(), place: Place::Archive(at) }
     }

@@ -140,21 +140,19 @@ fn table_of_contents(
             Cut::Member(Member::Toc) => {}
             Cut::Member(_) => return Err(Error::NotAnArchive { kind: Kind::Tar }),
             // What comes behind the entries is not even kept.
-            Cut::Content(_) if parser.is_complete() => return Err(behind_the_entries(cutter.position())),
+            Cut::Content(_) if parser.is_complete() => {
+                return Err(Error::behind_the_entries(cutter.position()));
+            }
             Cut::Content(bytes) => parser.push(&bytes)?,
             Cut::MemberEnd(_) => {
                 parser.end()?;
                 let (toc, behind) = parser.finish_if_complete()?.unzip();
                 if behind.is_some_and(|behind| !behind.is_empty()) {
-                    return Err(behind_the_entries(cutter.position()));
+                    return Err(Error::behind_the_entries(cutter.position()));
                 }
                 return Ok(toc);
             }
         }
     }
     if cutter.is_done() { Err(Error::NotAnArchive { kind: Kind::Tar }) } else { Ok(None) }
-}
-
-fn behind_the_entries(at: u64) -> Error {
-    Error::corrupt("there is something behind the entries of 'toc.dat'", at)
 }

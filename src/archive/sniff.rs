@@ -40,7 +40,10 @@ impl Kind {
                 "store the archive as pg_dump -Fc wrote it; it is compressed inside already"
             }
             Kind::Tar => "store it as pg_dump -Ft wrote it, without packing it anew",
-            Kind::PlainSql | Kind::DirectoryToc => "dump with pg_dump -Fc",
+            Kind::DirectoryToc => {
+                "name the directory that it lies in: its parent as location, and a pattern that ends in '/'"
+            }
+            Kind::PlainSql => "dump with pg_dump -Fc",
             Kind::Empty => "check the job that dumps and uploads: it stored nothing",
             Kind::Custom | Kind::Unknown => {
                 "check the plan's location and pattern, and what wrote the object"

@@ -99,7 +99,7 @@ pub fn survey_directory(files: &BTreeMap<String, Bytes>) -> Result<Survey, Error
         return Err(parser.end().err().unwrap_or_else(|| Error::truncated("it ends", 0)));
     };
     if !behind.is_empty() {
-        return Err(Error::corrupt("there is something behind the entries of 'toc.dat'", toc.bytes));
+        return Err(Error::behind_the_entries(toc.bytes));
     }
     let mut listed = HashMap::new();
     for (index, file) in directory.indexes(&toc)? {

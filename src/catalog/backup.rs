@@ -34,6 +34,11 @@ pub struct Backup {
 }
 
 impl Backup {
+    /// Whether it is a directory of objects.
+    pub fn is_directory(&self) -> bool {
+        !self.files.is_empty()
+    }
+
     /// By what backups are ordered: the consistency point, else the last write, which is
     /// only known not to be before it.
     pub fn moment(&self) -> Timestamp {

@@ -20,7 +20,7 @@ pub use backup::{Backup, ConsistencyPoint, PointSource, Sidecars};
 pub use error::Error;
 pub use select::{Selection, Warning};
 pub use series::{Exposure, Gap};
-pub use sidecar::parse_digest_sidecar;
+pub use sidecar::{LISTING_BYTES_MAX, parse_digest_sidecar, parse_listing_sidecar};
 
 use crate::catalog::backup::since;
 use crate::catalog::directory::Directory;

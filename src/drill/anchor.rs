@@ -2,7 +2,7 @@
 //! that the store has kept since the upload, the codec's own checksum, nothing.
 
 use crate::archive::Compression;
-use crate::catalog::{Backup, parse_digest_sidecar};
+use crate::catalog::{Backup, LISTING_BYTES_MAX, parse_digest_sidecar, parse_listing_sidecar};
 use crate::digest::Digest;
 use crate::record::{Anchor, ExpectedArtifact, Sha256};
 use crate::store::{ChecksumAlgorithm, Store};
@@ -27,6 +27,9 @@ pub async fn outside(store: &Store, backup: &Backup) -> Result<Option<Outside>, 
     if let Some(digest) = beside(store, backup).await? {
         return Ok(Some(Outside { expected: sha256(Anchor::Sidecar, digest), kept: None }));
     }
+    if backup.is_directory() {
+        return Ok(None);
+    }
     let details = store.describe(&backup.object).await.map_err(|error| error.reason())?;
     Ok(details.checksum.and_then(|checksum| {
         let value = hex::encode(checksum.value);
@@ -49,9 +52,13 @@ pub async fn outside(store: &Store, backup: &Backup) -> Result<Option<Outside>, 
 /// The store would not say, or what lies there is no digest of this backup.
 pub async fn beside(store: &Store, backup: &Backup) -> Result<Option<Digest>, Reason> {
     let Some(sidecar) = &backup.sidecars.digest else { return Ok(None) };
-    let range = 0..sidecar.bytes.min(SIDECAR_BYTES_MAX);
-    let bytes = store.read(sidecar, range).await.map_err(|error| error.reason())?;
-    parse_digest_sidecar(&bytes, &backup.label).map(Some).map_err(|error| error.reason())
+    let most = if backup.is_directory() { LISTING_BYTES_MAX + 1 } else { SIDECAR_BYTES_MAX };
+    let bytes = store.read(sidecar, 0..sidecar.bytes.min(most)).await.map_err(|error| error.reason())?;
+    let parsed = match backup.is_directory() {
+        true => parse_listing_sidecar(&bytes, &backup.label),
+        false => parse_digest_sidecar(&bytes, &backup.label),
+    };
+    parsed.map(Some).map_err(|error| error.reason())
 }
 
 fn sha256(source: Anchor, digest: Digest) -> ExpectedArtifact {
@@ -65,9 +72,7 @@ fn sha256(source: Anchor, digest: Digest) -> ExpectedArtifact {
 
 /// What is left where nothing outside vouches: the codec's own checksum, if it has one.
 pub fn inside(compression: Compression) -> ExpectedArtifact {
-    let (source, algorithm) = match compression.has_checksum() {
-        true => (Anchor::Codec, Some("adler32".to_owned())),
-        false => (Anchor::None, None),
-    };
+    let algorithm = compression.checksum().map(str::to_owned);
+    let source = if algorithm.is_some() { Anchor::Codec } else { Anchor::None };
     ExpectedArtifact { source, algorithm, sha256: None, checksum: None }
 }

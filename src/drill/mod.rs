@@ -27,7 +27,7 @@ pub use error::Error;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
 
-use crate::catalog::{Catalog, ConsistencyPoint};
+use crate::catalog::{Backup, Catalog, ConsistencyPoint};
 use crate::clock::{Phase, Stopwatch};
 use crate::digest::Digest;
 use crate::drill::timeline::Timeline;
@@ -39,8 +39,8 @@ use crate::postgres::{
 };
 use crate::proof;
 use crate::record::{Anchor, Cleanup, ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
-use crate::restore::{self, Halted, Manner, Opened, Restored, Scratch};
-use crate::store::{self, ChecksumAlgorithm, Download, Object, Store, Tuning};
+use crate::restore::{self, Archive, FileListing, Halted, Manner, Read, Restored, Scratch};
+use crate::store::{self, ChecksumAlgorithm, Download, Store, Tuning};
 use crate::verdict::{Blame, Code, Reason};
 
 /// How long a scratch server may take to be made and to start.
@@ -186,13 +186,13 @@ impl Stages<'_> {
         owned: &mut Owned,
     ) -> Result<(), Reason> {
         timeline.enter(Phase::Select);
-        let (store, object, opened) = self.choose(record, owned).await?;
+        let (store, backup, opened) = self.choose(record, owned).await?;
 
         timeline.enter(Phase::Provision);
         let scratch = self.provision(&opened, record, owned).await?;
 
         timeline.enter(Phase::Restore);
-        let restored = self.restore(opened, scratch, &store, &object, record).await?;
+        let restored = self.restore(opened, scratch, &store, &backup, record).await?;
         let toc = restored.toc.clone();
 
         timeline.enter(Phase::Ready);
@@ -204,7 +204,7 @@ impl Stages<'_> {
 
         timeline.enter(Phase::Proof);
         self.prove(&toc, &restored, scratch, record).await?;
-        self.anchor_holds(&store, &object, record).await?;
+        self.anchor_holds(&store, &backup, record).await?;
         timeline.close();
         Ok(())
     }
@@ -214,7 +214,7 @@ impl Stages<'_> {
         &self,
         record: &mut Record,
         owned: &mut Owned,
-    ) -> Result<(Store, Object, Opened), Reason> {
+    ) -> Result<(Store, Backup, Archive), Reason> {
         let backup = &self.service.backup;
         let store = Store::open(&backup.location, &backup.store).await.map_err(|error| error.reason())?;
         owned.store = Some(store.clone());
@@ -233,35 +233,66 @@ impl Stages<'_> {
         self.events.emit(EventKind::BackupChosen { uri: object.uri.clone(), bytes: object.bytes });
         let anchor = anchor::outside(&store, chosen).await?;
 
-        let download = Download::new(&store, &object, 0..object.bytes, self.tuning());
         let kept = anchor.as_ref().and_then(|anchor| anchor.kept);
-        let opened = match restore::open(download, object.bytes, kept, self.events).await {
+        let opened = match self.open(&store, chosen, kept).await {
             Ok(opened) => opened,
-            Err(halted) => return Err(self.second_opinion(halted, &store, &object, record).await),
+            Err(halted) => return Err(self.second_opinion(halted, &store, chosen, record).await),
         };
-        let inside = || anchor::inside(opened.toc.header.compression);
+        let inside = || anchor::inside(opened.toc().header.compression);
         let expected = anchor.map_or_else(inside, |anchor| anchor.expected);
-        fill::archive(record, &opened.toc, expected);
+        fill::archive(record, opened.toc(), expected);
         if chosen.point.is_none()
             && let Some(zone) = &backup.dump_timezone
-            && let Some(created) = opened.toc.header.created
+            && let Some(created) = opened.toc().header.created
             && let Some(point) = ConsistencyPoint::from_header(created, zone)
         {
             fill::header_point(record, point, &point.doubts(&object, backup.written_within, now));
         }
         fill::recovery_point(record, &catalog, chosen.available_at, now);
-        Ok((store, object, opened))
+        Ok((store, selection.backup, opened))
+    }
+
+    /// Reads a backup up to the end of its table of contents.
+    async fn open(
+        &self,
+        store: &Store,
+        backup: &Backup,
+        kept: Option<ChecksumAlgorithm>,
+    ) -> Result<Archive, Halted> {
+        if backup.is_directory() {
+            let files = backup.files.clone();
+            let opened = restore::open_files(store, &backup.label, files, self.tuning(), self.events);
+            return opened.await.map(Archive::from);
+        }
+        let object = &backup.object;
+        let download = Download::new(store, object, 0..object.bytes, self.tuning());
+        restore::open(download, object.bytes, kept, self.events).await.map(Archive::from)
+    }
+
+    /// Reads a backup once more, for its digest and the checksum that the store keeps alone.
+    async fn read_again(
+        &self,
+        store: &Store,
+        backup: &Backup,
+        kept: Option<ChecksumAlgorithm>,
+    ) -> Result<Read, restore::Error> {
+        if backup.is_directory() {
+            let nothing = FileListing::default();
+            return restore::read_files(store, &backup.label, &backup.files, self.tuning(), nothing).await;
+        }
+        let object = &backup.object;
+        restore::read_again(Download::new(store, object, 0..object.bytes, self.tuning()), kept).await
     }
 
     /// A cluster of our own, and in it a database as the archive describes it.
     async fn provision<'o>(
         &self,
-        opened: &Opened,
+        opened: &Archive,
         record: &mut Record,
         owned: &'o mut Owned,
     ) -> Result<&'o Scratch, Reason> {
         let plan = &self.service.scratch;
-        let header = &opened.toc.header;
+        let header = &opened.toc().header;
         let at_least = header.server_major().max(header.dump_major()).unwrap_or(0);
         let install: Install = choose_install(&find_installs(plan.postgres_bin.as_deref()), at_least)
             .map_err(|error| error.reason())?;
@@ -284,7 +315,7 @@ impl Stages<'_> {
         self.outside.journal.created(&self.service.name, &resource).map_err(|error| error.reason())?;
         record.environment = Some(fill::environment(&cluster, &install, self.service, self.outside.site));
         let scratch = owned.scratch.insert(Scratch::in_cluster(cluster, install.version.major));
-        scratch.make_database(&opened.toc).await.map_err(|error| error.reason())?;
+        scratch.make_database(opened.toc()).await.map_err(|error| error.reason())?;
         if let Some(environment) = record.environment.as_mut() {
             environment.database_created_by_run = true;
         }
@@ -294,16 +325,16 @@ impl Stages<'_> {
     /// Everything of the archive into the scratch.
     async fn restore(
         &self,
-        opened: Opened,
+        opened: Archive,
         scratch: &Scratch,
         store: &Store,
-        object: &Object,
+        backup: &Backup,
         record: &mut Record,
     ) -> Result<Restored, Reason> {
         let manner = Manner::drill(self.jobs(), self.service.restore.copy);
         let restored = match restore::restore(opened, scratch, manner, self.watch, self.events).await {
             Ok(restored) => restored,
-            Err(halted) => return Err(self.second_opinion(halted, store, object, record).await),
+            Err(halted) => return Err(self.second_opinion(halted, store, backup, record).await),
         };
         record.restore =
             Some(fill::restored(&restored, self.jobs(), self.service.restore.copy, self.tuning()));
@@ -329,7 +360,7 @@ impl Stages<'_> {
         &self,
         halted: Halted,
         store: &Store,
-        object: &Object,
+        backup: &Backup,
         record: &mut Record,
     ) -> Reason {
         let reason = halted.error.reason();
@@ -339,12 +370,11 @@ impl Stages<'_> {
         let Some(first) = halted.read else { return reason };
         let artifact = record.artifact.get_or_insert_with(crate::record::Artifact::unread);
         artifact.observed = Some(fill::observed(&first));
-        let again = Download::new(store, object, 0..object.bytes, self.tuning());
-        match restore::read_again(again, None).await {
+        match self.read_again(store, backup, None).await {
             Ok(second) if second.digest == first.digest => reason,
             Ok(_) => Reason::new(
                 Code::TransportUnreliable,
-                format!("two readings of '{}' gave different bytes", object.uri),
+                format!("two readings of '{}' gave different bytes", backup.object.uri),
                 "see the network between here and the store, and run the drill again",
             ),
             Err(error) => error.reason(),
@@ -352,14 +382,13 @@ impl Stages<'_> {
     }
 
     /// A digest from outside that does not fit is believed only if a second reading agrees.
-    async fn anchor_holds(&self, store: &Store, object: &Object, record: &mut Record) -> Result<(), Reason> {
+    async fn anchor_holds(&self, store: &Store, backup: &Backup, record: &mut Record) -> Result<(), Reason> {
         let Some(artifact) = record.artifact.as_mut() else { return Ok(()) };
         if artifact.matches != Some(false) {
             return Ok(());
         }
-        let again = Download::new(store, object, 0..object.bytes, self.tuning());
         let kept = ChecksumAlgorithm::named(artifact.expected.algorithm.as_deref().unwrap_or_default());
-        let read = restore::read_again(again, kept).await.map_err(|error| error.reason())?;
+        let read = self.read_again(store, backup, kept).await.map_err(|error| error.reason())?;
         artifact.observed_again = Some(fill::observed(&read));
         Ok(())
     }

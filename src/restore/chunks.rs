@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 
 use bytes::Bytes;
 
-use crate::archive::PieceSource;
+use crate::archive::{Compression, PieceSource};
 
 /// What the reading thread tells a decoder.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub enum Message {
     LargeObject {
         /// Which.
         oid: u32,
+        /// How its stream is compressed.
+        compression: Compression,
     },
     /// The next bytes of the compressed stream.
     Chunk(Bytes),

@@ -17,9 +17,11 @@ mod chunks;
 mod connection;
 mod entry;
 mod error;
+mod files;
 mod given;
 mod input;
 mod large_objects;
+mod listing;
 mod load;
 mod marks;
 mod plain;
@@ -41,8 +43,10 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 
 pub use error::{Error, Failure};
+pub use files::{Files, open as open_files};
 pub use given::GivenDatabase;
 pub use large_objects::Sum as LargeObjectSum;
+pub use listing::{FileListing, read_files};
 pub use load::Sent;
 pub use marks::{Marks, SCHEMA as MARKS_SCHEMA};
 pub use policy::Exclusion;
@@ -53,7 +57,7 @@ pub use spans::{Kind as SpanKind, Spans};
 pub use stream::{Body, Opened, Read};
 pub use zone::ZoneSamples;
 
-use crate::archive::{CopyTarget, Entry, Front, Kind, Opening, SNIFF_BYTES, Toc, sniff};
+use crate::archive::{CopyTarget, Entry, Front, Kind, Opening, SNIFF_BYTES, Toc, Walker, sniff};
 use crate::clock::Stopwatch;
 use crate::event::{EventKind, Events};
 use crate::plan::CopyForm;
@@ -66,7 +70,7 @@ use crate::restore::load::{Loaded, Way};
 use crate::restore::policy::{Disposition, Rows};
 use crate::restore::roles::Roles;
 use crate::restore::schedule::Schedule;
-use crate::restore::stream::Reader;
+use crate::restore::stream::{Reader, Ways};
 use crate::store::{ChecksumAlgorithm, Download};
 
 /// Everything that came of a restore.
@@ -208,19 +212,84 @@ async fn first_bytes(input: &mut Input) -> Result<Bytes, Error> {
     Ok(first)
 }
 
+/// An archive of any layout, its table of contents read.
+pub enum Archive {
+    /// One object, read from its first byte to its last.
+    Stream(Box<Opened>),
+    /// A directory of objects.
+    Files(Box<Files>),
+}
+
+impl Archive {
+    /// The table of contents.
+    pub fn toc(&self) -> &Arc<Toc> {
+        match self {
+            Archive::Stream(opened) => &opened.toc,
+            Archive::Files(files) => &files.toc,
+        }
+    }
+
+    /// The stored size of the data of each entry, where that is known.
+    fn stored_bytes(&self) -> std::collections::HashMap<u32, u64> {
+        match self {
+            Archive::Stream(opened) => opened.toc.stored_bytes(opened.bytes),
+            Archive::Files(files) => files.stored_bytes.clone(),
+        }
+    }
+}
+
+/// Where the data behind a table of contents comes from.
+enum Source {
+    Stream(Box<(Walker, Bytes, Input)>),
+    Files(Box<Files>),
+}
+
+impl Source {
+    /// Begins to read it to its end, for the board.
+    fn read(
+        self,
+        board: Arc<Board>,
+        ways: Ways,
+        toc: Arc<Toc>,
+        jobs: usize,
+        events: &Events,
+    ) -> tokio::task::JoinHandle<Result<Read, Error>> {
+        match self {
+            Source::Stream(stream) => {
+                let reader = Reader::new(board, ways, toc);
+                let (walker, rest, input) = *stream;
+                tokio::task::spawn_blocking(move || reader.run(walker, rest, input))
+            }
+            Source::Files(files) => tokio::spawn(files.run(board, ways, jobs, events.clone())),
+        }
+    }
+}
+
+impl From<Opened> for Archive {
+    fn from(opened: Opened) -> Archive {
+        Archive::Stream(Box::new(opened))
+    }
+}
+
+impl From<Files> for Archive {
+    fn from(files: Files) -> Archive {
+        Archive::Files(Box::new(files))
+    }
+}
+
 /// Restores an opened archive into `scratch`.
 ///
 /// # Errors
 /// The archive is damaged or must not be restored, or the scratch or the store gave up. What
 /// the server refuses, entry by entry, is no error but stands in [`Restored::failures`].
 pub async fn restore(
-    opened: Opened,
+    archive: impl Into<Archive>,
     scratch: &Scratch,
     manner: Manner,
     watch: Stopwatch,
     events: &Events,
 ) -> Result<Restored, Halted> {
-    go_on(opened, scratch, manner, None, watch, events).await
+    go_on(archive, scratch, manner, None, watch, events).await
 }
 
 /// The same, but what is finished is marked in the database, and what `marks` say is finished is
@@ -229,7 +298,7 @@ pub async fn restore(
 /// # Errors
 /// As [`restore`]; and a script, in which nothing can be left out, is not gone on with.
 pub async fn go_on(
-    opened: Opened,
+    archive: impl Into<Archive>,
     scratch: &Scratch,
     manner: Manner,
     mut marks: Option<&mut Marks>,
@@ -237,15 +306,21 @@ pub async fn go_on(
     events: &Events,
 ) -> Result<Restored, Halted> {
     let Manner { jobs, copy, rules } = manner;
-    let Opened { toc, input, bytes, body } = opened;
-    let (walker, rest) = match body {
-        Body::Blocks { walker, rest } => (walker, rest),
-        Body::Script(_) if marks.as_ref().is_some_and(|marks| marks.resumed()) => {
-            return Err(not_resumable().into());
-        }
-        Body::Script(script) => {
-            return plain::restore(toc, *script, input, scratch, manner, watch, events).await;
-        }
+    let archive = archive.into();
+    let stored = archive.stored_bytes();
+    let (toc, source) = match archive {
+        Archive::Files(files) => (files.toc.clone(), Source::Files(files)),
+        Archive::Stream(opened) => match *opened {
+            Opened { toc, input, body: Body::Blocks { walker, rest }, .. } => {
+                (toc, Source::Stream(Box::new((walker, rest, input))))
+            }
+            Opened { body: Body::Script(_), .. } if marks.as_ref().is_some_and(|marks| marks.resumed()) => {
+                return Err(not_resumable().into());
+            }
+            Opened { toc, input, body: Body::Script(script), .. } => {
+                return plain::restore(toc, *script, input, scratch, manner, watch, events).await;
+            }
+        },
     };
     let dispositions = policy::decide(&toc, scratch.server_major(), rules)?;
     let roles = Roles::new(scratch.connect().await?, rules.makes_roles());
@@ -258,7 +333,7 @@ pub async fn go_on(
     let session = scratch.connect_to_restore(&toc).await?;
     let before = before::run(&toc, &dispositions, session, &roles, how, done).await?;
     let session = scratch.connect_to_restore(&toc).await?;
-    let mut decided = ways::decide(&toc, &dispositions, &before.failed, bytes, copy, &session).await?;
+    let mut decided = ways::decide(&toc, &dispositions, &before.failed, &stored, copy, &session).await?;
     decided.ways.retain(|entry, _| !done.contains(entry));
     drop(session);
 
@@ -272,8 +347,7 @@ pub async fn go_on(
     }
     done_before(&toc, &dispositions, done, &board);
     let abandon = board.abandoned.clone().drop_guard();
-    let reader = Reader::new(board.clone(), decided.ways, toc.clone());
-    let reading = tokio::task::spawn_blocking(move || reader.run(walker, rest, input));
+    let reading = source.read(board.clone(), decided.ways, toc.clone(), jobs, events);
     let place = Workplace { scratch, toc: &toc, board: &board, roles: &roles, how, events };
     let working = work(place, jobs);
     let (worked, read) = tokio::join!(working, join_reader(reading, &board));

@@ -10,7 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use crate::archive::{Decoded, InsertColumn, InsertReader, Piece as Block, RowReader, Toc, Walker, decode};
+use crate::archive::{
+    Compression, Decoded, InsertColumn, InsertReader, Piece as Block, RowReader, Toc, Walker, decode,
+};
 use crate::digest::Digest;
 use crate::restore::Error;
 use crate::restore::board::Board;
@@ -73,13 +75,16 @@ pub struct Reader {
     ways: Ways,
     toc: Arc<Toc>,
     runtime: Handle,
+    /// How the stream that begins next is compressed.
+    pub compression: Compression,
     open: Option<SyncSender<Message>>,
 }
 
 impl Reader {
     /// A reader that hands over to `board`. Must be made inside the runtime.
     pub fn new(board: Arc<Board>, ways: Ways, toc: Arc<Toc>) -> Reader {
-        Reader { board, ways, toc, runtime: Handle::current(), open: None }
+        let compression = toc.header.compression;
+        Reader { board, ways, toc, runtime: Handle::current(), compression, open: None }
     }
 
     /// Reads to the end of the object, whatever happens to its contents: the digest says
@@ -115,33 +120,53 @@ impl Reader {
     }
 
     /// Says why first, and then cuts off the decoder, which could only say that it was.
-    fn halt(&mut self, error: Error) {
+    pub fn halt(&mut self, error: Error) {
         self.board.halt(error);
         self.open = None;
     }
 
+    /// How the rows of an entry are put, for a reader that was not told before.
+    pub fn plan(&mut self, id: u32, way: Option<Planned>) {
+        self.ways.extend(way.map(|way| (id, way)));
+    }
+
     fn next_part(&self, input: &mut Input) -> Result<Option<Bytes>, Error> {
         let began = self.board.elapsed();
-        if self.board.halted().is_some_and(|error| error.reason().code.blame() == Blame::Environment) {
-            return Err(Error::lost("the restore"));
-        }
-        let part = self.runtime.block_on(async {
-            tokio::select! {
-                part = input.next() => part,
-                () = self.board.abandoned.cancelled() => Err(Error::lost("the restore")),
-            }
-        })?;
+        let part = self.wait_for(input.next())?;
         if part.is_some() {
             self.board.note(Kind::Download, began);
         }
         Ok(part)
     }
 
-    fn hand_over(&mut self, blocks: &mut Vec<Block>) -> Result<(), Error> {
+    /// Waits for the store, unless the restore is over for a reason that no further byte changes.
+    ///
+    /// # Errors
+    /// The store would not give the bytes, or nobody wants them.
+    pub fn wait_for<T>(&self, bytes: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if self.board.halted().is_some_and(|error| error.reason().code.blame() == Blame::Environment) {
+            return Err(Error::lost("the restore"));
+        }
+        self.runtime.block_on(async {
+            tokio::select! {
+                bytes = bytes => bytes,
+                () = self.board.abandoned.cancelled() => Err(Error::lost("the restore")),
+            }
+        })
+    }
+
+    /// Hands what comes next to the decoder of its block.
+    ///
+    /// # Errors
+    /// The restore is over.
+    pub fn hand_over(&mut self, blocks: &mut Vec<Block>) -> Result<(), Error> {
         for block in blocks.drain(..) {
             match block {
                 Block::TableData { id } | Block::LargeObjects { id } => self.open = self.open_block(id)?,
-                Block::LargeObject { oid } => self.send(Message::LargeObject { oid }),
+                Block::LargeObject { oid } => {
+                    let compression = self.compression;
+                    self.send(Message::LargeObject { oid, compression });
+                }
                 Block::Chunk(chunk) => self.send(Message::Chunk(chunk)),
                 Block::LargeObjectEnd => self.send(Message::End),
                 Block::BlockEnd => {
@@ -173,6 +198,7 @@ impl Reader {
             feed,
             board: self.board.clone(),
             toc: self.toc.clone(),
+            compression: self.compression,
             runtime: self.runtime.clone(),
             began: self.board.elapsed(),
         };
@@ -186,6 +212,7 @@ struct Decoder {
     feed: Feed,
     board: Arc<Board>,
     toc: Arc<Toc>,
+    compression: Compression,
     runtime: Handle,
     began: Duration,
 }
@@ -217,7 +244,7 @@ impl Decoder {
 
     /// The stream that comes next, decompressed.
     fn decoded<'r>(&self, receiver: &'r Receiver<Message>) -> Result<Decoded<Stream<'r>>, Error> {
-        decode(self.toc.header.compression, stream(receiver)).map_err(unreadable)
+        decode(self.compression, stream(receiver)).map_err(unreadable)
     }
 
     fn rows(&self, receiver: &Receiver<Message>) -> Result<(), Error> {
@@ -240,21 +267,27 @@ impl Decoder {
     fn large_objects(&self, receiver: &Receiver<Message>) -> Result<(), Error> {
         loop {
             match receiver.recv() {
-                Ok(Message::LargeObject { oid }) => self.large_object(oid, receiver)?,
+                Ok(Message::LargeObject { oid, compression }) => {
+                    self.large_object(oid, compression, receiver)?;
+                }
                 Ok(Message::BlockEnd) => return Ok(()),
                 _ => return Err(Error::lost("the reading of large objects")),
             }
         }
     }
 
-    fn large_object(&self, oid: u32, receiver: &Receiver<Message>) -> Result<(), Error> {
+    fn large_object(
+        &self,
+        oid: u32,
+        compression: Compression,
+        receiver: &Receiver<Message>,
+    ) -> Result<(), Error> {
         // An empty object may have no stream at all, not even that of a codec.
         let first = match receiver.recv() {
             Ok(Message::Chunk(chunk)) => chunk,
             Ok(Message::End) => return self.push(Piece::LargeObject { oid, offset: 0, bytes: Bytes::new() }),
             _ => return Err(Error::lost("the reading of large objects")),
         };
-        let compression = self.toc.header.compression;
         let mut decoded = decode(compression, stream_behind(first, receiver)).map_err(unreadable)?;
         let mut offset = 0;
         loop {

@@ -65,12 +65,11 @@ pub async fn decide(
     toc: &Toc,
     dispositions: &[Disposition],
     failed: &HashSet<u32>,
-    archive_bytes: u64,
+    stored: &HashMap<u32, u64>,
     copy: CopyForm,
     session: &Session,
 ) -> Result<Decided, Error> {
     let columns = Columns::read(session, copy, &toc.encoding).await?;
-    let stored = toc.stored_bytes(archive_bytes);
     let mut decided = Decided { ways: Ways::new(), skipped: Vec::new() };
     for (entry, disposition) in toc.entries.iter().zip(dispositions) {
         match disposition {

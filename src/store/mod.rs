@@ -9,6 +9,7 @@
 mod authority;
 mod azure;
 pub(crate) mod connection;
+mod convoy;
 mod details;
 mod download;
 mod driver;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use convoy::{Berths, Convoy, ConvoyPart};
 pub use details::{ChecksumAlgorithm, Details, StoredChecksum};
 pub use download::{Download, Tuning};
 pub use environment::Environment;

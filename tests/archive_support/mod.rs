@@ -1,6 +1,8 @@
 //! The archives under `fixtures/`, and a writer that turns one into another version.
 #![allow(dead_code, reason = "each test program uses its own share of what stands here")]
 
+use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -22,6 +24,23 @@ pub fn load(major: u32, name: &str) -> Vec<u8> {
 pub fn member_archive(major: u32, file: &str) -> Vec<u8> {
     let path = path(major, "x").with_file_name(file);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The files of a directory fixture, such as `dir-gzip`, by their names.
+pub fn directory(major: u32, name: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut tar = Vec::new();
+    let packed = member_archive(major, &format!("{name}.tgz"));
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut tar).unwrap();
+    let mut files = BTreeMap::new();
+    let mut at = 0;
+    while tar[at] != 0 {
+        let name = tar[at..at + 100].iter().take_while(|byte| **byte != 0).copied().collect();
+        let size = std::str::from_utf8(&tar[at + 124..at + 135]).unwrap();
+        let bytes = usize::from_str_radix(size, 8).unwrap();
+        files.insert(String::from_utf8(name).unwrap(), tar[at + 512..at + 512 + bytes].to_vec());
+        at += 512 + bytes.div_ceil(512) * 512;
+    }
+    files
 }
 
 /// An archive's table of contents and all its pieces.

@@ -156,6 +156,7 @@ impl Yard {
         let folder = self.folder(&service.name);
         fs::create_dir_all(&folder).unwrap();
         for (name, bytes) in &service.backups {
+            fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
             fs::write(folder.join(name), bytes).unwrap();
         }
         self.plan.push_str(&service.plan(&folder, &self.scratch()));
