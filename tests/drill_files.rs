@@ -209,3 +209,19 @@ async fn a_damaged_directory_never_passes_and_the_reason_names_the_fault() {
         artifact.observed.as_ref().map(|read| read.sha256)
     );
 }
+
+#[test]
+fn the_readme_tells_how_the_digest_of_a_directory_is_made_by_hand() {
+    const BY_HAND: &str =
+        r"find . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum";
+    assert!(include_str!("../README.md").contains(BY_HAND));
+    let files = directory(18, "dir-zstd");
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in &files {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let printed =
+        std::process::Command::new("sh").args(["-c", BY_HAND]).current_dir(&folder).output().unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert_eq!(printed.split(' ').next().unwrap(), Digest::of(sums(&files).as_bytes()).to_string());
+}

@@ -2,6 +2,7 @@
 //! through every way in, drilled by one plan; then the ways in which a store can fail a drill.
 #![cfg(test)]
 
+mod archive_support;
 #[path = "support/command.rs"]
 mod command;
 mod support;
@@ -69,6 +70,64 @@ fn service(name: &str, location: &str, store: &str) -> String {
         isolation = "best-effort"
         "#
     )
+}
+
+#[test]
+fn a_directory_and_a_tar_pass_from_every_kind_of_store() {
+    let (home, s3, azurite) = (Home::new(), S3Server::start(), Azurite::start());
+    let local = home.path().join("backups");
+    azurite.make("backups");
+    let moment = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1)).strftime("fx-%Y%m%dT%H%M%SZ");
+    let (files, tar) =
+        (archive_support::directory(15, "dir-none"), archive_support::member_archive(15, "tar.tar"));
+    let sums: String =
+        files.iter().map(|(name, content)| format!("{}  {name}\n", Digest::of(content))).collect();
+    let mut objects = vec![
+        (format!("dir/{moment}.sha256"), sums.clone().into_bytes()),
+        (format!("tar/{moment}.tar.sha256"), format!("{}\n", Digest::of(&tar)).into_bytes()),
+        (format!("tar/{moment}.tar"), tar.clone()),
+    ];
+    objects.extend(files.iter().map(|(name, content)| (format!("dir/{moment}/{name}"), content.clone())));
+    // The next one, as far as its upload has come: its table of contents is the last.
+    objects.push(("dir/fx-20991231T235959Z/1.dat".into(), b"1".to_vec()));
+    for (key, bytes) in &objects {
+        s3.put("backups", key, bytes);
+        azurite.put("backups", key, bytes);
+        support::s3::write(&local.join(key), bytes);
+    }
+    let endpoint = &azurite.endpoint;
+    let places = [
+        ("s3", "s3://backups".to_owned(), "rclone"),
+        ("azure", format!("az://{ACCOUNT}/backups"), "key"),
+        ("local", format!("file://{}", local.display()), ""),
+    ];
+    let services = places.iter().flat_map(|(place, root, store)| {
+        [("dir", "/"), ("tar", ".tar")].map(|(format, ending)| {
+            let service = service(&format!("{format}-in-{place}"), &format!("{root}/{format}/"), store);
+            service.replace("Z.dump", &format!("Z{ending}"))
+        })
+    });
+    let stores = [
+        s3_store("rclone", &s3.endpoint),
+        format!("[store.key]\nendpoint = \"{endpoint}\"\naccount_key_env = \"TEST_KEY\"\n"),
+    ];
+    home.plan(&stores.into_iter().chain(services).collect::<String>());
+    let mut variables = s3_variables(&s3);
+    variables.extend(azurite.variables());
+    let document = home.run(&["run", "--json"], &variables).with(0).document();
+    let drills = document["drills"].as_array().unwrap();
+    assert_eq!(drills.len(), 6);
+    for drill in drills {
+        let name = drill["service"]["id"].as_str().unwrap();
+        assert_eq!(drill["verdict"]["result"], "pass", "{name}: {}", drill["verdict"]);
+        let digest = if name.starts_with("dir") { Digest::of(sums.as_bytes()) } else { Digest::of(&tar) };
+        assert_eq!(drill["artifact"]["observed"]["sha256"], digest.to_string(), "{name}");
+        assert_eq!(drill["artifact"]["expected"]["source"], "sidecar", "{name}");
+        let warned = drill["verdict"]["warnings"].to_string();
+        assert_eq!(warned.contains("NEWER_BACKUP_UNFINISHED"), name.starts_with("dir"), "{name}: {warned}");
+    }
+    let listed = home.run(&["backups"], &variables).with(0).stdout;
+    assert!(listed.contains(&format!("{moment}/")), "{listed}");
 }
 
 fn s3_store(name: &str, endpoint: &str) -> String {

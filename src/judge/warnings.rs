@@ -102,7 +102,7 @@ fn of_the_artifact(record: &Record, found: &mut Vec<WarningLine>) {
         warn(
             found,
             WarningCode::TrailingBytes,
-            format!("{trailing} bytes lie behind the end of the archive"),
+            format!("{trailing} bytes lie behind the end of the archive, or in files that it does not name"),
         );
     }
 }

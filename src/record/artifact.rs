@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::value::Sha256;
 
-/// The stored object that was restored, and what it turned out to be.
+/// The stored object, or directory of objects, that was restored, and what it turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
@@ -21,7 +21,7 @@ pub struct Artifact {
     /// Whether what was read is what was expected; absent where that could not be told.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     pub matches: Option<bool>,
-    /// The kind of archive, such as `pg_dump-custom`.
+    /// The kind of archive, such as `pg_dump-custom` or `pg_dump-directory`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// The version of that format, such as `1.15`.
@@ -41,7 +41,7 @@ pub struct Artifact {
     pub dump_tool_version: Option<String>,
     /// Whether the header's zone-less time was used for the consistency point.
     pub archive_header_time_used: bool,
-    /// Bytes behind the end of the archive.
+    /// Bytes behind the end of the archive; of a directory, those of files that it does not name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trailing_bytes: Option<u64>,
 }
@@ -87,7 +87,9 @@ impl ExpectedArtifact {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObservedArtifact {
-    /// Their digest.
+    /// Their digest. Of a directory it is that of one line for each file below it, ordered by the
+    /// bytes of their names: the file's SHA-256 in lower-case hexadecimal digits, two blanks, its
+    /// name relative to the directory, a line feed.
     pub sha256: Sha256,
     /// How many.
     pub bytes: u64,

@@ -72,7 +72,8 @@ pub struct Listing {
     pub listed_at: Moment,
 }
 
-/// The object that was restored.
+/// The object that was restored; of a directory, all its objects as one, with a tag that changes
+/// when that of any of them does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Selected {
@@ -185,7 +186,8 @@ pub struct Rejected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RejectedReason {
-    /// Its name is one of something still being written, or hidden.
+    /// Its name is one of something still being written, or hidden; or it is a directory without
+    /// its table of contents.
     NameNotFinal,
     /// It has no bytes.
     Empty,
