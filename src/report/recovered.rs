@@ -70,7 +70,7 @@ fn restored(recovered: &Recovered) -> String {
     let rows = encode::plural(recovered.rows, "row");
     let tables = encode::plural(recovered.tables as u64, "table");
     let rate = encode::rate(recovered.rows, recovered.took, encode::count)
-        .map(|rate| format!(" ({rate} rows)"))
+        .map(|rate| format!(" ({rate})"))
         .unwrap_or_default();
     let before = match (recovered.resumed, recovered.loaded_before) {
         (false, _) => String::new(),

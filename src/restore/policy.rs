@@ -125,6 +125,9 @@ fn disposition(
         "MATERIALIZED VIEW DATA" => Disposition::After(Pass::Refresh),
         // It would fire on what else is restored.
         "EVENT TRIGGER" => Disposition::After(Pass::Refresh),
+        "COMMENT" | "SECURITY LABEL" if entry.tag.starts_with("EVENT TRIGGER ") => {
+            Disposition::After(Pass::Refresh)
+        }
         "STATISTICS DATA" | "EXTENDED STATISTICS DATA" => Disposition::After(Pass::Refresh),
         _ if entry.section == Section::PreData => Disposition::Before,
         _ if entry.section == Section::None && !in_data => Disposition::Before,

@@ -18,7 +18,7 @@ pub struct Scratch {
 
 enum Home {
     Own(Box<Cluster>),
-    Given(GivenDatabase),
+    Given(Box<GivenDatabase>),
 }
 
 impl Scratch {
@@ -29,7 +29,7 @@ impl Scratch {
 
     /// A database that is there already.
     pub fn given(database: GivenDatabase) -> Scratch {
-        Scratch { server_major: database.server_major(), home: Home::Given(database) }
+        Scratch { server_major: database.server_major(), home: Home::Given(Box::new(database)) }
     }
 
     /// Makes the database as the archive's DATABASE entry describes it.
