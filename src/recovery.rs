@@ -12,16 +12,16 @@ use uuid::Uuid;
 use crate::archive::Toc;
 use crate::catalog::{Backup, Catalog};
 use crate::clock::{Phase, Stopwatch};
-use crate::drill::{anchor_inside, anchor_outside};
+use crate::drill::{anchor_inside, anchor_outside, open_backup};
 use crate::event::{EventKind, Events};
 use crate::plan::Service;
 use crate::postgres::GivenServer;
 use crate::proof::{self, Alike};
 use crate::record::{Anchor, ExpectedArtifact, ObservedArtifact, Sha256};
 use crate::restore::{
-    self, Exclusion, Failure, GivenDatabase, Manner, Marks, Opened, Restored, Rules, Scratch,
+    self, Archive, Exclusion, Failure, GivenDatabase, Manner, Marks, Restored, Rules, Scratch,
 };
-use crate::store::{Download, Object, Store, Tuning};
+use crate::store::{Object, Store, Tuning};
 use crate::verdict::{Code, Reason};
 
 /// What is asked of a real restore.
@@ -147,8 +147,8 @@ impl Recovery<'_> {
         let database =
             GivenDatabase::meet(server, server.database()).await.map_err(|error| error.reason())?;
         database.assert_empty().await.map_err(|error| error.reason())?;
-        let (object, opened, mut recovered) = self.choose(&database).await?;
-        let toc = opened.toc.clone();
+        let (object, archive, mut recovered) = self.choose(&database).await?;
+        let toc = archive.toc().clone();
 
         let scratch = Scratch::given(database);
         scratch.assert_extensions(&toc).await.map_err(|error| error.reason())?;
@@ -156,7 +156,7 @@ impl Recovery<'_> {
             assert_owners(&toc, &scratch).await?;
         }
         self.events.emit(EventKind::PhaseStarted { phase: Phase::Restore });
-        let restored = self.restore(&object, opened, &scratch, &mut recovered).await?;
+        let restored = self.restore(&object, archive, &scratch, &mut recovered).await?;
         recovered.took = self.watch.elapsed();
 
         if self.request.proof {
@@ -168,7 +168,7 @@ impl Recovery<'_> {
         Ok(recovered)
     }
 
-    async fn choose(&self, database: &GivenDatabase) -> Result<(Object, Opened, Recovered), Reason> {
+    async fn choose(&self, database: &GivenDatabase) -> Result<(Object, Archive, Recovered), Reason> {
         let backup = &self.request.service.backup;
         let store = Store::open(&backup.location, &backup.store).await.map_err(|error| error.reason())?;
         let listing = store.list().await.map_err(|error| error.reason())?;
@@ -180,15 +180,14 @@ impl Recovery<'_> {
         self.events.emit(EventKind::BackupChosen { uri: object.uri.clone(), bytes: object.bytes });
         let outside = anchor_outside(&store, &selection.backup).await?;
         let kept = outside.as_ref().and_then(|outside| outside.kept);
-        let download = Download::new(&store, object, 0..object.bytes, self.tuning());
-        let opened = restore::open(download, object.bytes, kept, self.events)
+        let opened = open_backup(&store, &selection.backup, kept, self.tuning(), self.events)
             .await
             .map_err(|halted| halted.error.reason())?;
-        let expected = outside.map_or_else(|| anchor_inside(opened.toc.header.compression), |o| o.expected);
+        let expected = outside.map_or_else(|| anchor_inside(opened.toc().header.compression), |o| o.expected);
         let mut warnings: Vec<String> =
             selection.reasons.iter().map(|reason| reason.detail.clone()).collect();
         warnings.extend(selection.warnings.iter().map(|warning| warning.text.clone()));
-        let written_by = opened.toc.header.server_major().unwrap_or(0);
+        let written_by = opened.toc().header.server_major().unwrap_or(0);
         if written_by > database.server_major() {
             warnings.push(format!(
                 "the backup is of PostgreSQL {written_by} and the server is {}: what it does not know, it will refuse",
@@ -201,7 +200,7 @@ impl Recovery<'_> {
             read: None,
             point: point.as_ref().map(|point| point.latest()),
             resumed: false,
-            entries: opened.toc.entries.len(),
+            entries: opened.toc().entries.len(),
             restored: 0,
             excluded: Vec::new(),
             failures: Vec::new(),
@@ -219,7 +218,7 @@ impl Recovery<'_> {
     async fn restore(
         &self,
         object: &Object,
-        opened: Opened,
+        opened: Archive,
         scratch: &Scratch,
         recovered: &mut Recovered,
     ) -> Result<Restored, Reason> {

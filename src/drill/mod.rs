@@ -8,6 +8,7 @@ mod begin;
 mod error;
 mod fill;
 mod last;
+mod opening;
 mod run;
 pub mod settings;
 mod site;
@@ -24,6 +25,7 @@ use uuid::Uuid;
 
 pub use anchor::{beside as digest_beside, inside as anchor_inside, outside as anchor_outside};
 pub use error::Error;
+pub use opening::open as open_backup;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
 
@@ -39,8 +41,8 @@ use crate::postgres::{
 };
 use crate::proof;
 use crate::record::{Anchor, Cleanup, ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
-use crate::restore::{self, Archive, FileListing, Halted, Manner, Read, Restored, Scratch};
-use crate::store::{self, ChecksumAlgorithm, Download, Store, Tuning};
+use crate::restore::{self, Archive, Halted, Manner, Restored, Scratch};
+use crate::store::{self, ChecksumAlgorithm, Store, Tuning};
 use crate::verdict::{Blame, Code, Reason};
 
 /// How long a scratch server may take to be made and to start.
@@ -234,7 +236,7 @@ impl Stages<'_> {
         let anchor = anchor::outside(&store, chosen).await?;
 
         let kept = anchor.as_ref().and_then(|anchor| anchor.kept);
-        let opened = match self.open(&store, chosen, kept).await {
+        let opened = match opening::open(&store, chosen, kept, self.tuning(), self.events).await {
             Ok(opened) => opened,
             Err(halted) => return Err(self.second_opinion(halted, &store, chosen, record).await),
         };
@@ -250,38 +252,6 @@ impl Stages<'_> {
         }
         fill::recovery_point(record, &catalog, chosen.available_at, now);
         Ok((store, selection.backup, opened))
-    }
-
-    /// Reads a backup up to the end of its table of contents.
-    async fn open(
-        &self,
-        store: &Store,
-        backup: &Backup,
-        kept: Option<ChecksumAlgorithm>,
-    ) -> Result<Archive, Halted> {
-        if backup.is_directory() {
-            let files = backup.files.clone();
-            let opened = restore::open_files(store, &backup.label, files, self.tuning(), self.events);
-            return opened.await.map(Archive::from);
-        }
-        let object = &backup.object;
-        let download = Download::new(store, object, 0..object.bytes, self.tuning());
-        restore::open(download, object.bytes, kept, self.events).await.map(Archive::from)
-    }
-
-    /// Reads a backup once more, for its digest and the checksum that the store keeps alone.
-    async fn read_again(
-        &self,
-        store: &Store,
-        backup: &Backup,
-        kept: Option<ChecksumAlgorithm>,
-    ) -> Result<Read, restore::Error> {
-        if backup.is_directory() {
-            let nothing = FileListing::default();
-            return restore::read_files(store, &backup.label, &backup.files, self.tuning(), nothing).await;
-        }
-        let object = &backup.object;
-        restore::read_again(Download::new(store, object, 0..object.bytes, self.tuning()), kept).await
     }
 
     /// A cluster of our own, and in it a database as the archive describes it.
@@ -370,7 +340,7 @@ impl Stages<'_> {
         let Some(first) = halted.read else { return reason };
         let artifact = record.artifact.get_or_insert_with(crate::record::Artifact::unread);
         artifact.observed = Some(fill::observed(&first));
-        match self.read_again(store, backup, None).await {
+        match opening::read_again(store, backup, None, self.tuning()).await {
             Ok(second) if second.digest == first.digest => reason,
             Ok(_) => Reason::new(
                 Code::TransportUnreliable,
@@ -388,7 +358,8 @@ impl Stages<'_> {
             return Ok(());
         }
         let kept = ChecksumAlgorithm::named(artifact.expected.algorithm.as_deref().unwrap_or_default());
-        let read = self.read_again(store, backup, kept).await.map_err(|error| error.reason())?;
+        let read =
+            opening::read_again(store, backup, kept, self.tuning()).await.map_err(|error| error.reason())?;
         artifact.observed_again = Some(fill::observed(&read));
         Ok(())
     }

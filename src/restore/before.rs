@@ -21,21 +21,28 @@ pub struct Before {
     pub failed: HashSet<u32>,
 }
 
-/// Runs every entry that comes before the rows, over one connection, but for those that are
-/// `done` already.
+/// What is run, and how.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    /// The table of contents.
+    pub toc: &'a Toc,
+    /// What becomes of each of its entries.
+    pub dispositions: &'a [Disposition],
+    /// Roles that turn out to be missing.
+    pub roles: &'a Roles,
+    /// What is done beside the definitions.
+    pub how: How,
+    /// Entries that are done already.
+    pub done: &'a HashSet<u32>,
+}
+
+/// Runs every entry that comes before the rows, over one connection.
 ///
 /// # Errors
 /// The server is gone. What it refuses is noted, and the rest goes on.
-pub async fn run(
-    toc: &Toc,
-    dispositions: &[Disposition],
-    session: Session,
-    roles: &Roles,
-    how: How,
-    done: &HashSet<u32>,
-) -> Result<Before, Error> {
+pub async fn run(task: Task<'_>, session: Session) -> Result<Before, Error> {
     let mut before = Before::default();
-    run_from(0, toc, dispositions, session, roles, how, done, &mut before).await?;
+    run_from(0, task, session, &mut before).await?;
     Ok(before)
 }
 
@@ -45,14 +52,11 @@ pub async fn run(
 /// As [`run`].
 pub async fn run_from(
     first: usize,
-    toc: &Toc,
-    dispositions: &[Disposition],
+    task: Task<'_>,
     session: Session,
-    roles: &Roles,
-    how: How,
-    done: &HashSet<u32>,
     before: &mut Before,
 ) -> Result<(), Error> {
+    let Task { toc, dispositions, roles, how, done } = task;
     let mut runner = EntryRunner::new(toc, session, roles, how);
     for owner in toc.owners() {
         roles.ensure(&owner).await.map_err(|error| Error::postgres(&error))?;

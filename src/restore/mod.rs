@@ -61,7 +61,7 @@ use crate::archive::{CopyTarget, Entry, Front, Kind, Opening, SNIFF_BYTES, Toc, 
 use crate::clock::Stopwatch;
 use crate::event::{EventKind, Events};
 use crate::plan::CopyForm;
-use crate::restore::before::Before;
+use crate::restore::before::{Before, Task};
 use crate::restore::board::{Board, Outcome};
 use crate::restore::connection::Workplace;
 use crate::restore::entry::How;
@@ -192,7 +192,12 @@ pub async fn open(
         match opening.push(part) {
             Ok(None) => {}
             Ok(Some(Front { toc, walker, rest })) => {
-                return Ok(Opened { toc: Arc::new(toc), input, bytes, body: Body::Blocks { walker, rest } });
+                return Ok(Opened {
+                    toc: Arc::new(toc),
+                    input,
+                    bytes,
+                    body: Body::Blocks { walker: Box::new(walker), rest },
+                });
             }
             Err(error) => {
                 let error = Error::archive(&error);
@@ -312,7 +317,7 @@ pub async fn go_on(
         Archive::Files(files) => (files.toc.clone(), Source::Files(files)),
         Archive::Stream(opened) => match *opened {
             Opened { toc, input, body: Body::Blocks { walker, rest }, .. } => {
-                (toc, Source::Stream(Box::new((walker, rest, input))))
+                (toc, Source::Stream(Box::new((*walker, rest, input))))
             }
             Opened { body: Body::Script(_), .. } if marks.as_ref().is_some_and(|marks| marks.resumed()) => {
                 return Err(not_resumable().into());
@@ -331,7 +336,9 @@ pub async fn go_on(
     let nothing = HashSet::new();
     let done = marks.as_deref().map_or(&nothing, Marks::done);
     let session = scratch.connect_to_restore(&toc).await?;
-    let before = before::run(&toc, &dispositions, session, &roles, how, done).await?;
+    let before =
+        before::run(Task { toc: &toc, dispositions: &dispositions, roles: &roles, how, done }, session)
+            .await?;
     let session = scratch.connect_to_restore(&toc).await?;
     let mut decided = ways::decide(&toc, &dispositions, &before.failed, &stored, copy, &session).await?;
     decided.ways.retain(|entry, _| !done.contains(entry));

@@ -61,7 +61,7 @@ pub enum Body {
     /// Blocks of rows and large objects that the table of contents announces.
     Blocks {
         /// Cuts them.
-        walker: Walker,
+        walker: Box<Walker>,
         /// What was read of them already.
         rest: Bytes,
     },

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::archive::{PlainDump, Toc};
 use crate::clock::Stopwatch;
 use crate::event::{EventKind, Events};
-use crate::restore::before::{self, Before};
+use crate::restore::before::{self, Before, Task};
 use crate::restore::board::{Board, Outcome};
 use crate::restore::connection::Workplace;
 use crate::restore::input::Input;
@@ -91,8 +91,14 @@ pub async fn restore(
     let dispositions = loop {
         let dispositions = policy::decide(&toc, scratch.server_major(), manner.rules)?;
         let session = scratch.connect_to_restore(&toc).await?;
-        before::run_from(run, &toc, &dispositions, session, &roles, manner.unmarked(), &nothing, &mut before)
-            .await?;
+        let task = Task {
+            toc: &toc,
+            dispositions: &dispositions,
+            roles: &roles,
+            how: manner.unmarked(),
+            done: &nothing,
+        };
+        before::run_from(run, task, session, &mut before).await?;
         run = toc.entries.len();
         if script.over {
             break dispositions;
