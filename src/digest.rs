@@ -90,8 +90,28 @@ impl RowHash {
     /// Adds all that `other` has seen.
     pub fn merge(&mut self, other: &RowHash) {
         self.carry_in(other.sum);
-        self.rows += other.rows;
-        self.bytes += other.bytes;
+        self.rows = self.rows.saturating_add(other.rows);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+
+    /// The hash that has seen so many rows and bytes, and whose digits are `sum`.
+    pub fn of_parts(sum: Digest, rows: u64, bytes: u64) -> RowHash {
+        let mut limbs = [0; 4];
+        for (limb, eight) in limbs.iter_mut().zip(sum.0.chunks_exact(8)) {
+            let mut digits = [0; 8];
+            digits.copy_from_slice(eight);
+            *limb = u64::from_le_bytes(digits);
+        }
+        RowHash { sum: limbs, rows, bytes }
+    }
+
+    /// Its digits alone.
+    pub fn sum(&self) -> Digest {
+        let mut bytes = [0; 32];
+        for (eight, limb) in bytes.chunks_exact_mut(8).zip(self.sum) {
+            eight.copy_from_slice(&limb.to_le_bytes());
+        }
+        Digest(bytes)
     }
 
     /// How many rows were added.
@@ -175,6 +195,8 @@ mod tests {
         }
         assert_eq!(merged, whole);
         assert_eq!(merged.rows(), 1000);
+        assert_eq!(RowHash::of_parts(whole.sum(), whole.rows(), whole.bytes()), whole);
+        assert_eq!(whole.sum().to_string(), whole.to_string());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod findings;
 mod proven;
 mod restored;
 mod selected;
+mod stamped;
 mod statement;
 mod structure;
 mod timed;
@@ -81,11 +82,14 @@ const OBLIGATIONS: &[Obligation] = &[
     Obligation { shown_by: Some(Phase::Select), ask: selected::backups_still_come },
     Obligation { shown_by: Some(Phase::Select), ask: selected::the_moment_is_known },
     Obligation { shown_by: Some(Phase::Select), ask: selected::the_data_is_young_enough },
+    Obligation { shown_by: Some(Phase::Select), ask: stamped::the_stamp_is_as_demanded },
     Obligation { shown_by: Some(Phase::Provision), ask: restored::the_scratch_is_ours },
     Obligation { shown_by: Some(Phase::Restore), ask: restored::the_artifact_is_whole },
     Obligation { shown_by: Some(Phase::Restore), ask: restored::somebody_vouches_for_the_artifact },
+    Obligation { shown_by: Some(Phase::Restore), ask: stamped::the_stamp_is_what_it_is_used_for },
     Obligation { shown_by: Some(Phase::Restore), ask: restored::entries_are_accounted_for },
     Obligation { shown_by: Some(Phase::Restore), ask: restored::nothing_that_counts_was_left_out },
+    Obligation { shown_by: Some(Phase::Ready), ask: stamped::the_scratch_is_not_the_source },
     Obligation { shown_by: Some(Phase::Ready), ask: restored::the_structure_is_whole },
     Obligation { shown_by: Some(Phase::Ready), ask: timed::phases_partition_the_recovery },
     Obligation { shown_by: Some(Phase::Ready), ask: timed::the_recovery_is_fast_enough },
@@ -94,6 +98,7 @@ const OBLIGATIONS: &[Obligation] = &[
     Obligation { shown_by: Some(Phase::Proof), ask: proven::each_table_bears_its_state_out },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::sequences_and_large_objects_came_back },
     Obligation { shown_by: Some(Phase::Proof), ask: structure::structure_was_looked_at },
+    Obligation { shown_by: Some(Phase::Proof), ask: stamped::the_source_says_the_same },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::every_check_was_put },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::every_check_passed },
     Obligation { shown_by: Some(Phase::Proof), ask: timed::the_proof_came_to_its_end },

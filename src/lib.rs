@@ -28,6 +28,7 @@ pub mod judge;
 pub mod proof;
 pub mod record;
 pub mod restore;
+pub mod stamp;
 
 // whole
 pub mod drill;

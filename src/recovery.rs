@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::archive::Toc;
 use crate::catalog::{Backup, Catalog};
 use crate::clock::{Phase, Stopwatch};
-use crate::drill::{anchor_inside, anchor_outside, open_backup};
+use crate::drill::{anchor_inside, anchor_outside, digest_beside, open_backup};
 use crate::event::{EventKind, Events};
 use crate::plan::Service;
 use crate::postgres::GivenServer;
@@ -178,7 +178,8 @@ impl Recovery<'_> {
             catalog.select(&backup.select, seed, self.watch.started_at()).map_err(|error| error.reason())?;
         let Backup { object, point, .. } = &selection.backup;
         self.events.emit(EventKind::BackupChosen { uri: object.uri.clone(), bytes: object.bytes });
-        let outside = anchor_outside(&store, &selection.backup).await?;
+        let beside = digest_beside(&store, &selection.backup).await?;
+        let outside = anchor_outside(&store, &selection.backup, beside, None).await?;
         let kept = outside.as_ref().and_then(|outside| outside.kept);
         let opened = open_backup(&store, &selection.backup, kept, self.tuning(), self.events)
             .await
@@ -251,8 +252,9 @@ impl Recovery<'_> {
         let refused = |error: proof::Error| error.reason();
         let rows = restored.tables.iter().map(|table| table.seen.hash.rows()).sum();
         self.events.emit(EventKind::ProofPlanned { tables: restored.tables.len(), rows, checks: 0 });
-        let tables =
-            proof::compare(toc, restored, scratch, self.request.jobs, self.events).await.map_err(refused)?;
+        let tables = proof::compare(toc, restored, None, scratch, self.request.jobs, self.events)
+            .await
+            .map_err(refused)?;
         let mut compared = Compared::default();
         for table in tables {
             match table.state {

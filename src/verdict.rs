@@ -109,6 +109,16 @@ codes! {
     UnsupportedVersion = "UNSUPPORTED_VERSION", Environment;
     /// The codec carries no checksum and nothing outside vouches for the bytes.
     NoIntegrityReference = "NO_INTEGRITY_REFERENCE", Environment;
+    /// The plan demands a stamp of the source beside the backup, and there is none.
+    StampMissing = "STAMP_MISSING", Backup;
+    /// The plan demands a signed stamp, and this one is not.
+    StampUnsigned = "STAMP_UNSIGNED", Backup;
+    /// The stamp is signed by none of the keys that the plan names.
+    StampSignatureUnknown = "STAMP_SIGNATURE_UNKNOWN", Backup;
+    /// What lies beside the backup as its stamp is none, or is too long.
+    StampMalformed = "STAMP_MALFORMED", Backup;
+    /// The stamp speaks of another archive than this one.
+    StampOfAnotherArchive = "STAMP_OF_ANOTHER_ARCHIVE", Backup;
     /// The scratch server could not be found, made or started.
     ScratchUnavailable = "SCRATCH_UNAVAILABLE", Environment;
     /// The scratch can't be kept off the network as the plan requires.

@@ -27,6 +27,7 @@ const ROOMS: &[&str] = &[
     "record",
     "judge",
     "evidence",
+    "stamp",
     "history", //
     // whole
     "journal",
@@ -39,7 +40,7 @@ const ROOMS: &[&str] = &[
 ];
 
 /// Rooms that read from or write to the outside in a format that serde knows.
-const SERDE_ROOMS: &[&str] = &["store", "plan", "record", "evidence", "journal", "report", "cli"];
+const SERDE_ROOMS: &[&str] = &["store", "plan", "record", "evidence", "stamp", "journal", "report", "cli"];
 
 /// Rooms that may print.
 const PRINTING_ROOMS: &[&str] = &["report", "cli", "main"];

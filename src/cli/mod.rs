@@ -21,6 +21,7 @@ mod run;
 mod runtime;
 mod schema;
 mod signals;
+mod stamp;
 mod sweep;
 
 use std::ffi::OsString;
@@ -49,6 +50,7 @@ enum Command {
     Restore(restore::Arguments),
     Backups(backups::Arguments),
     History(history::Arguments),
+    Stamp(stamp::Arguments),
     Plan(plan::Arguments),
     Sweep(sweep::Arguments),
     Report(report::Arguments),
@@ -77,6 +79,7 @@ fn dispatch(Arguments { places, command }: Arguments) -> ExitCode {
         Command::Restore(arguments) => restore::restore(&arguments, &places),
         Command::Backups(arguments) => backups::backups(&arguments, &places),
         Command::History(arguments) => history::history(&arguments, &places),
+        Command::Stamp(arguments) => stamp::stamp(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments, &places),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &places),
         Command::Report(arguments) => report::report(&arguments, &places),

@@ -7,6 +7,7 @@ use crate::cli::refusal::Refusal;
 use crate::evidence;
 use crate::exit_code::ExitCode;
 use crate::report;
+use crate::stamp;
 
 /// Print the JSON Schema of a document that firedrill writes
 #[derive(Debug, Args)]
@@ -26,6 +27,8 @@ enum Document {
     History,
     /// The statement that 'firedrill evidence review' writes
     Review,
+    /// What 'firedrill stamp' writes beside a backup
+    Stamp,
 }
 
 /// Prints the schema of a document.
@@ -35,6 +38,7 @@ pub fn schema(arguments: &Arguments) -> Result<ExitCode, Refusal> {
         Document::Backups => schemars::schema_for!(report::backups::Document).to_value(),
         Document::History => schemars::schema_for!(report::history::Document).to_value(),
         Document::Review => evidence::review_schema(),
+        Document::Stamp => stamp::schema(),
     };
     let text = serde_json::to_string_pretty(&schema)
         .map_err(|error| Refusal::new(ExitCode::Bug, format!("write the schema: {error}"), ""))?;

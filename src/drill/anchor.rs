@@ -5,6 +5,7 @@ use crate::archive::Compression;
 use crate::catalog::{Backup, LISTING_BYTES_MAX, parse_digest_sidecar, parse_listing_sidecar};
 use crate::digest::Digest;
 use crate::record::{Anchor, ExpectedArtifact, Sha256};
+use crate::stamp::Stamp;
 use crate::store::{ChecksumAlgorithm, Store};
 use crate::verdict::Reason;
 
@@ -19,12 +20,22 @@ pub struct Outside {
     pub kept: Option<ChecksumAlgorithm>,
 }
 
-/// Looks for a digest outside of the object.
+/// Looks for a digest outside of the object: `beside` lies beside it, and `stamp` knows it too. A
+/// stamp that nobody has signed vouches no more than any file beside the backup.
 ///
 /// # Errors
-/// The store would not say, or the sidecar is not one of this backup.
-pub async fn outside(store: &Store, backup: &Backup) -> Result<Option<Outside>, Reason> {
-    if let Some(digest) = beside(store, backup).await? {
+/// The store would not say.
+pub async fn outside(
+    store: &Store,
+    backup: &Backup,
+    beside: Option<Digest>,
+    stamp: Option<&Stamp>,
+) -> Result<Option<Outside>, Reason> {
+    let signed = stamp.filter(|stamp| stamp.signed_by.is_some());
+    if let Some(stamp) = signed {
+        return Ok(Some(Outside { expected: sha256(Anchor::Stamp, stamp.archive.0), kept: None }));
+    }
+    if let Some(digest) = beside.or(stamp.map(|stamp| stamp.archive.0)) {
         return Ok(Some(Outside { expected: sha256(Anchor::Sidecar, digest), kept: None }));
     }
     if backup.is_directory() {

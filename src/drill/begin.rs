@@ -2,9 +2,10 @@
 
 use crate::clock::Stopwatch;
 use crate::drill::Outside;
-use crate::plan::{Amcheck, Service};
+use crate::plan::{self, Amcheck, Service};
 use crate::record::{
     self, AmcheckAsked, Clock, ClockReference, Millis, Objectives, Record, RpoJudgedBy, Run, RunId, Sha256,
+    StampDemand,
 };
 use crate::store::Location;
 
@@ -43,6 +44,11 @@ fn objectives(service: &Service) -> Objectives {
         grace_ms: service.backup.every.map(|_| Millis::from(service.backup.grace)),
         deadline_ms: service.deadline.into(),
         accept_unanchored: service.backup.accept_unanchored,
+        stamp: match service.proof.stamp {
+            plan::StampDemand::Optional => StampDemand::Optional,
+            plan::StampDemand::Required => StampDemand::Required,
+            plan::StampDemand::Signed => StampDemand::Signed,
+        },
         minimum_tables: service.minimum.tables,
         minimum_rows: service.minimum.rows,
         amcheck: match service.proof.amcheck {

@@ -8,13 +8,16 @@ use crate::drill::site::Site;
 use crate::event::{EventKind, Events};
 use crate::plan::{CopyForm, Select, Service};
 use crate::postgres::{Cluster, Install, Isolation, IsolationHad};
-use crate::proof::{Alike, Answer, CheckReport, CheckSort, Comparison, Objects, State};
+use crate::proof::{
+    Alike, Answer, Apart, Beside, CheckReport, CheckSort, Comparison, Differing, Objects, Sourced, State,
+};
 use crate::record::{
-    Artifact, CheckKind, CheckOutcome, CheckRecord, Compared, Copied, CopyChoice, Engine, Environment,
-    EnvironmentKind, ExcludedEntry, ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, Millis,
-    Moment, Network, Newest, Observed, ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record,
-    RecoveryPoint, Rejected, RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span,
-    SpanName, TableRecord, TableState, WarningCode, WarningLine,
+    Artifact, BesideRows, Between, CheckKind, CheckOutcome, CheckRecord, Compared, Copied, CopyChoice,
+    DIFFERENCES_MAX, Difference, Engine, Environment, EnvironmentKind, ExcludedEntry, ExpectedArtifact,
+    Extension, FailedEntry, Freshness, Listing, Millis, Moment, Network, Newest, NotStamped, Observed,
+    ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected, RejectedReason,
+    Restore, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord, TableState, WarningCode,
+    WarningLine,
 };
 use crate::restore::{Read, Restored, SpanKind};
 use crate::store::Tuning;
@@ -101,6 +104,44 @@ pub fn selected(record: &mut Record, selection: &Selection) {
 fn doubts(reasons: &[Reason]) -> Vec<ReasonLine> {
     let again = [Code::BackupStale, Code::TimestampInFuture, Code::ClockUntrusted];
     reasons.iter().filter(|reason| !again.contains(&reason.code)).map(ReasonLine::from).collect()
+}
+
+/// What speaks against the choice, found after it.
+pub fn doubts_of(record: &mut Record, against: &[Reason]) {
+    if let Some(block) = record.selection.as_mut() {
+        block.doubts.extend(against.iter().map(ReasonLine::from));
+    }
+}
+
+/// The stamp tells the moment, better than any name.
+pub fn stamped_point(record: &mut Record, found: ConsistencyPoint, against: &[Reason]) {
+    if let Some(block) = record.selection.as_mut() {
+        block.consistency_point = Some(found.into());
+        block.doubts.extend(doubts(against));
+    }
+}
+
+/// What is not rows of tables, as the stamp has it.
+pub fn beside_rows(record: &mut Record, beside: Beside) {
+    let Some(stamp) = record.stamp.as_mut() else { return };
+    let difference = |one: &Differing| Difference {
+        class: one.class.to_owned(),
+        name: one.name.clone(),
+        between: match one.apart {
+            Apart::Source => Between::SourceAndArchive,
+            Apart::Restored => Between::ArchiveAndRestored,
+            Apart::SourceAndRestored => Between::SourceAndRestored,
+            Apart::All => Between::AllThree,
+        },
+    };
+    stamp.beside_rows = Some(BesideRows {
+        sequences: beside.sequences.map(compared),
+        large_objects: beside.large_objects.map(compared),
+        objects: beside.objects.map(compared),
+        newest: None,
+        differences: beside.differing.iter().take(DIFFERENCES_MAX).map(difference).collect(),
+        differences_total: beside.differing.len() as u64,
+    });
 }
 
 /// The archive's header tells the moment, in the zone that the plan gives for it.
@@ -277,6 +318,10 @@ pub fn objects(record: &mut Record, objects: Objects) {
 /// One table of the proof.
 pub fn table(comparison: &Comparison) -> TableRecord {
     let hash = |hash: &crate::digest::RowHash| hash.to_string().parse::<Sha256>().ok();
+    let stamp = match &comparison.sourced {
+        Sourced::Known(hash, _) => Some(hash),
+        Sourced::NoStamp | Sourced::LeftOut | Sourced::Unknown => None,
+    };
     TableRecord {
         name: comparison.name.clone(),
         state: match comparison.state {
@@ -285,13 +330,20 @@ pub fn table(comparison: &Comparison) -> TableRecord {
             State::Missing => TableState::Missing,
             State::NotComparable => TableState::NotComparable,
         },
-        rows: Some(comparison.stream.rows()),
+        rows: comparison.stream.as_ref().map(|hash| hash.rows()),
         restored_rows: comparison.restored.as_ref().map(|hash| hash.rows()),
-        bytes: Some(comparison.stream.bytes()),
-        stream_hash: hash(&comparison.stream),
+        bytes: comparison.stream.as_ref().map(|hash| hash.bytes()),
+        stream_hash: comparison.stream.as_ref().and_then(hash),
         restored_hash: comparison.restored.as_ref().and_then(hash),
-        stamp_hash: None,
-        columns_sha256: Some(Sha256::from(comparison.columns)),
+        stamp_rows: stamp.map(|hash| hash.rows()),
+        stamp_hash: stamp.and_then(hash),
+        restored_as_stamped_hash: comparison.as_stamped.as_ref().and_then(hash),
+        not_stamped: match comparison.sourced {
+            Sourced::LeftOut => Some(NotStamped::LeftOut),
+            Sourced::Unknown => Some(NotStamped::Unknown),
+            Sourced::NoStamp | Sourced::Known(..) => None,
+        },
+        columns_sha256: comparison.columns.map(Sha256::from),
     }
 }
 

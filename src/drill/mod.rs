@@ -12,6 +12,7 @@ mod opening;
 mod run;
 pub mod settings;
 mod site;
+mod source;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -39,9 +40,10 @@ use crate::plan::{Check, Service};
 use crate::postgres::{
     self, Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
 };
-use crate::proof;
+use crate::proof::{self, Fingerprint};
 use crate::record::{Anchor, Cleanup, ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
 use crate::restore::{self, Archive, Halted, Manner, Restored, Scratch};
+use crate::stamp::Stamp;
 use crate::store::{self, ChecksumAlgorithm, Store, Tuning};
 use crate::verdict::{Blame, Code, Reason};
 
@@ -172,6 +174,14 @@ async fn clean_up(owned: &mut Owned, service: &Service, journal: &Journal) -> Op
     })
 }
 
+/// The backup that is drilled, opened, with the stamp of its source.
+struct Chosen {
+    store: Store,
+    backup: Backup,
+    opened: Archive,
+    stamp: Option<Stamp>,
+}
+
 /// The stages, in their order.
 struct Stages<'a> {
     service: &'a Service,
@@ -188,7 +198,7 @@ impl Stages<'_> {
         owned: &mut Owned,
     ) -> Result<(), Reason> {
         timeline.enter(Phase::Select);
-        let (store, backup, opened) = self.choose(record, owned).await?;
+        let Chosen { store, backup, opened, stamp } = self.choose(record, owned).await?;
 
         timeline.enter(Phase::Provision);
         let scratch = self.provision(&opened, record, owned).await?;
@@ -205,18 +215,15 @@ impl Stages<'_> {
         self.measure(record, timeline);
 
         timeline.enter(Phase::Proof);
-        self.prove(&toc, &restored, scratch, record).await?;
+        let source = stamp.as_ref().map(|stamp| &stamp.fingerprint);
+        self.prove(&toc, &restored, source, scratch, record).await?;
         self.anchor_holds(&store, &backup, record).await?;
         timeline.close();
         Ok(())
     }
 
     /// Lists, chooses, and opens the archive up to the end of its table of contents.
-    async fn choose(
-        &self,
-        record: &mut Record,
-        owned: &mut Owned,
-    ) -> Result<(Store, Backup, Archive), Reason> {
+    async fn choose(&self, record: &mut Record, owned: &mut Owned) -> Result<Chosen, Reason> {
         let backup = &self.service.backup;
         let store = Store::open(&backup.location, &backup.store).await.map_err(|error| error.reason())?;
         owned.store = Some(store.clone());
@@ -233,7 +240,11 @@ impl Stages<'_> {
         let chosen = &selection.backup;
         let object = chosen.object.clone();
         self.events.emit(EventKind::BackupChosen { uri: object.uri.clone(), bytes: object.bytes });
-        let anchor = anchor::outside(&store, chosen).await?;
+        let beside = anchor::beside(&store, chosen).await?;
+        let source::Found { stamp, doubts } =
+            source::look(&store, chosen, beside, &self.service.proof).await?;
+        fill::doubts_of(record, &doubts);
+        let anchor = anchor::outside(&store, chosen, beside, stamp.as_ref()).await?;
 
         let kept = anchor.as_ref().and_then(|anchor| anchor.kept);
         let opened = match opening::open(&store, chosen, kept, self.tuning(), self.events).await {
@@ -243,7 +254,11 @@ impl Stages<'_> {
         let inside = || anchor::inside(opened.toc().header.compression);
         let expected = anchor.map_or_else(inside, |anchor| anchor.expected);
         fill::archive(record, opened.toc(), expected);
-        if chosen.point.is_none()
+        if let Some(stamp) = &stamp {
+            source::fill(record, stamp);
+            let point = source::point(stamp);
+            fill::stamped_point(record, point, &point.doubts(&object, backup.written_within, now));
+        } else if chosen.point.is_none()
             && let Some(zone) = &backup.dump_timezone
             && let Some(created) = opened.toc().header.created
             && let Some(point) = ConsistencyPoint::from_header(created, zone)
@@ -251,7 +266,7 @@ impl Stages<'_> {
             fill::header_point(record, point, &point.doubts(&object, backup.written_within, now));
         }
         fill::recovery_point(record, &catalog, chosen.available_at, now);
-        Ok((store, selection.backup, opened))
+        Ok(Chosen { store, backup: selection.backup, opened, stamp })
     }
 
     /// A cluster of our own, and in it a database as the archive describes it.
@@ -377,6 +392,7 @@ impl Stages<'_> {
         &self,
         toc: &crate::archive::Toc,
         restored: &Restored,
+        source: Option<&Fingerprint>,
         scratch: &Scratch,
         record: &mut Record,
     ) -> Result<(), Reason> {
@@ -388,14 +404,20 @@ impl Stages<'_> {
             checks: checks.iter().map(Check::answers).sum(),
         });
         let refused = |error: proof::Error| error.reason();
-        let tables =
-            proof::compare(toc, restored, scratch, self.jobs(), self.events).await.map_err(refused)?;
-        let mut fidelity = Fidelity::of(ComparedTo::ArchiveStream, tables.iter().map(fill::table).collect());
+        let tables = proof::compare(toc, restored, source, scratch, self.jobs(), self.events)
+            .await
+            .map_err(refused)?;
+        let compared_to = source.map_or(ComparedTo::ArchiveStream, |_| ComparedTo::SourceStamp);
+        let mut fidelity = Fidelity::of(compared_to, tables.iter().map(fill::table).collect());
         let objects = proof::compare_large_objects(restored, scratch).await.map_err(refused)?;
         let sequences = proof::compare_sequences(toc, scratch).await.map_err(refused)?;
         fidelity.large_objects = Some(fill::compared(objects));
         fidelity.sequences = Some(fill::compared(sequences));
         record.fidelity = Some(fidelity);
+        if let Some(source) = source {
+            let beside = proof::compare_beside(source, toc, restored, scratch).await.map_err(refused)?;
+            fill::beside_rows(record, beside);
+        }
 
         let last = last::answers(self.outside.previous);
         let now = Timestamp::now();

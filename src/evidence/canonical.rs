@@ -11,7 +11,7 @@ const DEPTH_MAX: usize = 32;
 /// The bytes of `value`: no white space, keys sorted by their UTF-16 code units.
 ///
 /// Fails on fractions, on integers beyond 2^53 - 1, and on nesting deeper than 32.
-pub(in crate::evidence) fn canonical(value: &Value) -> Result<Vec<u8>, Error> {
+pub fn canonical(value: &Value) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     write(value, DEPTH_MAX, &mut bytes)?;
     Ok(bytes)

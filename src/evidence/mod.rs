@@ -26,6 +26,7 @@ mod tar;
 mod verify;
 
 pub use bundle::{Paper, gather, unpack, write_bundle};
+pub use canonical::canonical;
 pub use checked::Checked;
 pub use envelope::{Envelope, PAYLOAD_TYPE, Signature};
 pub use error::{Error, Kind};
@@ -41,7 +42,7 @@ pub use review::{
     REVIEW_TYPE, REVIEWS_MAX, Review, ReviewFile, ReviewOutcome, ReviewStatement, Word, review,
 };
 pub use reviewed::CheckedReview;
-pub use schema::{review_schema, schema};
+pub use schema::{closed as closed_schema, review_schema, schema};
 pub use sink::Sink;
 pub use statement::{BYTES_MAX, DigestSet, PREDICATE_TYPE, STATEMENT_TYPE, Statement, Subject};
 pub use verify::{LogReport, Options, Report, Trust, logs_in, verify};

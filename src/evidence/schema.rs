@@ -20,7 +20,8 @@ pub fn review_schema() -> Value {
     closed::<ReviewStatement>("Review of a firedrill", "https://firedrill.dev/schema/review/1")
 }
 
-fn closed<T: JsonSchema>(title: &str, id: &str) -> Value {
+/// The closed schema of a document of ours, by its title and its name.
+pub fn closed<T: JsonSchema>(title: &str, id: &str) -> Value {
     let generated = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     let mut schema = generated.to_value();
     tighten(&mut schema);

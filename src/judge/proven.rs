@@ -3,8 +3,8 @@
 use crate::judge::findings::Findings;
 use crate::judge::statement::counted;
 use crate::record::{
-    CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Fidelity, ROW_HASH, Record, TableRecord,
-    TableState,
+    CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Fidelity, NotStamped, ROW_HASH, Record,
+    TableRecord, TableState,
 };
 use crate::verdict::Code;
 
@@ -109,9 +109,14 @@ fn bears_its_state_out(table: &TableRecord, compared_to: ComparedTo, findings: &
         && table.stream_hash.is_some()
         && table.stream_hash == table.restored_hash
         && table.columns_sha256.is_some();
-    let stamped = match compared_to {
-        ComparedTo::ArchiveStream => table.stamp_hash.is_none(),
-        ComparedTo::SourceStamp => table.stamp_hash == table.stream_hash,
+    let as_the_stamp = table.restored_as_stamped_hash.or(table.stream_hash);
+    let stamped = match (compared_to, table.not_stamped) {
+        (ComparedTo::ArchiveStream, None) => table.stamp_hash.is_none(),
+        (ComparedTo::SourceStamp, Some(NotStamped::LeftOut)) => table.stamp_hash.is_none(),
+        (ComparedTo::SourceStamp, None) => {
+            table.stamp_hash.is_some() && table.stamp_hash == as_the_stamp && table.stamp_rows == table.rows
+        }
+        (ComparedTo::ArchiveStream, Some(_)) | (ComparedTo::SourceStamp, Some(NotStamped::Unknown)) => false,
     };
     match table.state {
         TableState::Equal => {
@@ -129,7 +134,14 @@ fn bears_its_state_out(table: &TableRecord, compared_to: ComparedTo, findings: &
 }
 
 fn named(fidelity: &Fidelity, state: TableState) -> String {
-    let names = fidelity.tables.iter().filter(|table| table.state == state).map(|table| table.name.as_str());
+    let name = |table: &TableRecord| match table
+        .between()
+        .filter(|_| fidelity.compared_to == ComparedTo::SourceStamp)
+    {
+        Some(between) => format!("{} ({})", table.name, between.words()),
+        None => table.name.clone(),
+    };
+    let names = fidelity.tables.iter().filter(|table| table.state == state).map(name);
     names.take(NAMED_MAX).collect::<Vec<_>>().join(", ")
 }
 

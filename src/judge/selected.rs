@@ -88,7 +88,9 @@ pub(in crate::judge) fn backups_still_come(record: &Record, findings: &mut Findi
         );
     }
     // A backup from the future is not the newest: that is a reason of its own.
-    let chosen = selection.consistency_point.as_ref().filter(|point| !is_in_future(record, point.time));
+    // A stamp knows the moment of its backup better than the names from which the newest is told.
+    let named = selection.consistency_point.as_ref().filter(|point| point.source != ConsistencySource::Stamp);
+    let chosen = named.filter(|point| !is_in_future(record, point.time));
     if let Some(point) = chosen {
         let later = newest.since(point.time).get();
         let itself = selection.policy != Policy::Latest || later.unsigned_abs() <= point.uncertainty_ms.get();

@@ -1,6 +1,6 @@
 //! The drill in one plain sentence.
 
-use crate::record::{Anchor, Network, Record};
+use crate::record::{Anchor, ComparedTo, Fidelity, Network, Record};
 use crate::verdict::{Reason, Verdict};
 
 /// What the record says, in one sentence for somebody who reads nothing else.
@@ -30,7 +30,8 @@ fn passed(record: &Record) -> String {
     }
     if let Some(fidelity) = &record.fidelity {
         parts.push(format!(
-            "and came back with the rows of the backup in {} of {} ({})",
+            "and came back with the rows of the {} in {} of {} ({})",
+            whose(fidelity),
             grouped(fidelity.tables_equal),
             counted(fidelity.tables_expected, "table"),
             counted(fidelity.rows_total, "row")
@@ -42,6 +43,12 @@ fn passed(record: &Record) -> String {
     }
     sentence.push('.');
     sentence
+}
+
+/// Whose rows came back: the source's, if a stamp says so of every table.
+fn whose(fidelity: &Fidelity) -> &'static str {
+    let all_stamped = fidelity.tables.iter().all(|table| table.stamp_hash.is_some());
+    if fidelity.compared_to == ComparedTo::SourceStamp && all_stamped { "source" } else { "backup" }
 }
 
 fn vouched(anchor: Anchor) -> &'static str {

@@ -2,8 +2,8 @@
 
 use crate::judge::statement::words_of;
 use crate::record::{
-    Anchor, CheckOutcome, ComparedTo, ConsistencySource, Network, Record, RpoJudgedBy, WarningCode,
-    WarningLine,
+    Anchor, CheckOutcome, ComparedTo, ConsistencySource, Network, NotStamped, Record, RpoJudgedBy,
+    WarningCode, WarningLine,
 };
 
 /// How uncertain the consistency point may be before it is worth a word: one minute.
@@ -146,6 +146,17 @@ fn of_the_proof(record: &Record, found: &mut Vec<WarningLine>) {
         if fidelity.compared_to == ComparedTo::ArchiveStream {
             let detail =
                 "there is no stamp: the rows are those of the archive, whether or not those of the source";
+            warn(found, WarningCode::SourceNotInProof, detail);
+        }
+        let unstamped = fidelity.tables.iter().filter(|table| table.not_stamped == Some(NotStamped::LeftOut));
+        let unstamped: Vec<&str> = unstamped.map(|table| table.name.as_str()).collect();
+        if let Some(first) = unstamped.first() {
+            let detail = format!(
+                "the stamp leaves {} of {} tables out, '{first}' first: their rows are those of the archive, \
+                 whether or not those of the source",
+                unstamped.len(),
+                fidelity.tables_expected
+            );
             warn(found, WarningCode::SourceNotInProof, detail);
         }
         if fidelity.tables_counted > 0 {

@@ -3,7 +3,9 @@
 //! Stricter than libpq in one thing: a server on another host is spoken to over TLS with its
 //! certificate and its name verified, unless the URL itself says `sslmode=disable`.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +63,7 @@ pub struct GivenServer {
     database: String,
     user: String,
     place: String,
+    roots: Option<PathBuf>,
 }
 
 impl GivenServer {
@@ -95,7 +98,7 @@ impl GivenServer {
         config.ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
         config.connect_timeout(CONNECT_TIMEOUT).application_name("firedrill");
         let place = if port == 5432 { host } else { format!("{host}:{port}") };
-        Ok(GivenServer { config, tls, database, user, place })
+        Ok(GivenServer { config, tls, database, user, place, roots })
     }
 
     /// A session in the database of the URL.
@@ -126,6 +129,38 @@ impl GivenServer {
                 Ok(Session::driven(client, connection, database))
             }
         }
+    }
+
+    /// The variables by which a client program of PostgreSQL finds the same database, in place of
+    /// arguments that every user of the machine could read. libpq trusts the machine's certificates
+    /// only where it is told to, by `sslrootcert` in the URL or its own means.
+    pub fn for_clients(&self) -> Vec<(&'static str, OsString)> {
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        let host = match self.config.get_hosts() {
+            [Host::Tcp(host)] => OsString::from(host),
+            [Host::Unix(directory)] => directory.clone().into_os_string(),
+            _ => OsString::new(),
+        };
+        let mut variables = vec![
+            ("PGHOST", host),
+            ("PGPORT", port.to_string().into()),
+            ("PGUSER", self.user.clone().into()),
+            ("PGDATABASE", self.database.clone().into()),
+        ];
+        if let Some(password) = self.config.get_password() {
+            variables.push(("PGPASSWORD", OsStr::from_bytes(password).to_owned()));
+        }
+        match (&self.tls, &self.roots) {
+            (Some(_), Some(roots)) => {
+                variables.push(("PGSSLMODE", "verify-full".into()));
+                variables.push(("PGSSLROOTCERT", roots.clone().into_os_string()));
+            }
+            (Some(_), None) if std::env::var_os("PGSSLMODE").is_none() => {
+                variables.push(("PGSSLMODE", "require".into()));
+            }
+            (Some(_) | None, _) => {}
+        }
+        variables
     }
 
     /// The database of the URL.
@@ -351,6 +386,24 @@ mod tests {
             assert_eq!(server.database(), "orders");
             assert!(!format!("{server:?}").contains("s3cret"));
         }
+    }
+
+    #[test]
+    fn client_programs_find_the_same_database() {
+        let variables = |url: &str| {
+            let server = GivenServer::parse(url, &PasswordSources::url_alone()).unwrap();
+            let pairs = server.for_clients();
+            let written = |(name, value): (&str, OsString)| format!("{name}={}", value.to_str().unwrap());
+            pairs.into_iter().map(written).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            variables("postgres://ana:s3%20cret@localhost:6432/orders"),
+            "PGHOST=localhost PGPORT=6432 PGUSER=ana PGDATABASE=orders PGPASSWORD=s3 cret"
+        );
+        assert_eq!(
+            variables("postgres://ana@%2Frun%2Fpostgresql/orders"),
+            "PGHOST=/run/postgresql PGPORT=5432 PGUSER=ana PGDATABASE=orders"
+        );
     }
 
     #[test]

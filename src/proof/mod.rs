@@ -3,22 +3,32 @@
 //! Everything here reads; the sessions are read-only, and a question that could not be put
 //! is told apart from an answer that is wrong.
 
+mod beside;
 mod canonical;
 mod checks;
 mod dumping;
 mod error;
+mod fingerprint;
 pub mod inventory;
 mod large_objects;
 mod objects;
+mod pace;
 mod reading;
 mod relations;
 mod rows;
 mod sequences;
+pub mod source;
 mod stretches;
 
+pub use beside::{Apart, Beside, Differing, compare_beside};
 pub use checks::{Answer, Answered, Answers, CheckReport, CheckSort, put};
 pub use error::Error;
+pub use fingerprint::{
+    Fingerprint, LargeObjectsPrint, Name, SequencePrint, SequenceValue, Sourced, TablePrint,
+};
 pub use objects::{Objects, look};
+pub use pace::Pace;
+pub use reading::{Manner, adopt, pin};
 pub use rows::{Comparison, State, compare};
 
 use crate::archive::Toc;

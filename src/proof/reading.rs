@@ -3,8 +3,11 @@
 use crate::digest::RowHash;
 use crate::postgres::{self, Kind, Session, quote_literal};
 use crate::proof::Error;
+use crate::proof::pace::Pace;
 use crate::restore::Scratch;
 
+/// Bytes that are paid for at once, where there is a limit.
+const BYTES_PER_PAYMENT: u64 = 256 * 1024;
 /// Rows that are told at once.
 const ROWS_PER_TELLING: u64 = 10_000;
 
@@ -42,14 +45,14 @@ pub async fn open(scratch: &Scratch) -> Result<Session, Error> {
 ///
 /// # Errors
 /// The server is gone.
-pub async fn pin(session: &Session) -> Result<(), Error> {
+pub async fn pin(session: &Session) -> Result<(), postgres::Error> {
     let guards = "SET default_transaction_read_only = on; SET search_path = ''; SET row_security = off; \
                   SET statement_timeout = 0; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
                   SET extra_float_digits = 3; SET xmloption = content; SET TimeZone = 'UTC'; \
                   SET bytea_output = 'hex'; SET max_parallel_workers_per_gather = 0; \
                   SELECT pg_catalog.set_config(name, 'view, foreign-table', false) \
                   FROM pg_catalog.pg_settings WHERE name = 'restrict_nonsystem_relation_kind'";
-    Ok(session.run(guards).await?)
+    session.run(guards).await
 }
 
 /// Whether the server has the rules of that zone.
@@ -68,8 +71,8 @@ pub async fn knows_zone(session: &Session, zone: &str) -> Result<bool, Error> {
 ///
 /// # Errors
 /// The server does not know the zone.
-pub async fn adopt(session: &Session, manner: &Manner) -> Result<(), Error> {
-    Ok(session.run(&manner.statements()).await?)
+pub async fn adopt(session: &Session, manner: &Manner) -> Result<(), postgres::Error> {
+    session.run(&manner.statements()).await
 }
 
 /// How a table is read.
@@ -100,20 +103,26 @@ impl Reading {
     }
 }
 
-/// The hash of the rows that a statement gives; `tell` is told how many more there are.
+/// The hash of the rows that a statement gives, read at `pace`; `tell` is told how many more
+/// there are.
 ///
 /// # Errors
 /// The server refuses it, or is gone.
 pub async fn hash_of(
     session: &Session,
     statement: &str,
+    pace: Option<&Pace>,
     tell: impl Fn(u64),
 ) -> Result<RowHash, postgres::Error> {
     let mut rows = session.copy_out(statement).await?;
     let mut hash = RowHash::default();
-    let mut told = 0;
+    let (mut told, mut paid) = (0, 0);
     while let Some(row) = rows.next().await? {
         hash.add(row.strip_suffix(b"\n").unwrap_or(&row));
+        if let Some(pace) = pace.filter(|_| hash.bytes() - paid >= BYTES_PER_PAYMENT) {
+            pace.pay(hash.bytes() - paid).await;
+            paid = hash.bytes();
+        }
         if hash.rows() - told >= ROWS_PER_TELLING {
             tell(hash.rows() - told);
             told = hash.rows();

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::postgres::Session;
-use crate::proof::Error;
+use crate::postgres::{Error, Session};
 
 /// What a catalogue says of its tables.
 pub struct Catalogue {

@@ -1,6 +1,6 @@
 //! The rows of every table, read back and compared with the rows inside the archive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -11,6 +11,7 @@ use crate::event::{EventKind, Events};
 use crate::postgres::{self, Session, quote_identifier, quote_literal};
 use crate::proof::Error;
 use crate::proof::dumping::Dumping;
+use crate::proof::fingerprint::{Fingerprint, Name, Sourced, TablePrint};
 use crate::proof::reading::{self, Manner, Reading};
 use crate::proof::relations::Catalogue;
 use crate::proof::stretches::{Unread, Work};
@@ -36,21 +37,28 @@ pub struct Comparison {
     pub name: String,
     /// How it came back.
     pub state: State,
-    /// The rows inside the archive.
-    pub stream: RowHash,
+    /// The rows inside the archive; `None` for a table that only the stamp knows.
+    pub stream: Option<RowHash>,
     /// The rows that were read back.
     pub restored: Option<RowHash>,
     /// The digest of the list of columns that was hashed.
-    pub columns: Digest,
+    pub columns: Option<Digest>,
+    /// What the stamp says of it.
+    pub sourced: Sourced,
+    /// The rows that were read back, written as the stamp's were, where the archive's were
+    /// written otherwise.
+    pub as_stamped: Option<RowHash>,
 }
 
-/// Compares every table of the archive over `jobs` connections.
+/// Compares every table of the archive over `jobs` connections, and, where there is a stamp,
+/// with what the `source` held.
 ///
 /// # Errors
 /// The scratch would not be read at all. A table that alone can't be read is not comparable.
 pub async fn compare(
     toc: &Toc,
     restored: &Restored,
+    source: Option<&Fingerprint>,
     scratch: &Scratch,
     jobs: usize,
     events: &Events,
@@ -60,8 +68,9 @@ pub async fn compare(
     let dumping = Dumping::infer(toc, restored, &session).await?;
     let parts = gather(restored);
     let direct = partitions_loaded_directly(&catalogue, &parts);
-    let subject = |part| Subject::new(part, &catalogue, &direct, toc, &dumping);
-    let subjects: Vec<Subject> = parts.into_iter().map(subject).collect();
+    let against = Against::new(source, toc, &parts, &session).await?;
+    let subject = |part| Subject::new(part, &catalogue, &direct, toc, &dumping, &against);
+    let subjects: Vec<Subject> = parts.iter().map(subject).collect();
     let readings = subjects.iter().map(|subject| subject.reading.as_ref());
     let work = Arc::new(Work::new(readings, catalogue.reads_stretches));
     let connection = |_| read_back(&subjects, work.clone(), scratch, events);
@@ -69,17 +78,81 @@ pub async fn compare(
     let mut comparisons = Vec::with_capacity(subjects.len());
     for (index, subject) in subjects.iter().enumerate() {
         let mut outcome = work.outcome(index);
+        let first = outcome;
         if let Ok(hash) = &mut outcome
             && *hash != subject.seen.hash
         {
             *hash = subject.try_other_manners(&session, *hash).await?;
         }
-        let comparison = subject.judge(outcome);
+        comparisons.push(subject.judge(outcome, first));
+    }
+    comparisons.extend(against.beside(&parts));
+    for comparison in &comparisons {
         let equal = comparison.state == State::Equal;
         events.emit(EventKind::TableCompared { table: comparison.name.as_str().into(), equal });
-        comparisons.push(comparison);
     }
     Ok(comparisons)
+}
+
+/// What the restored rows are compared with beside those of the archive.
+struct Against<'s> {
+    source: Option<&'s Fingerprint>,
+    /// Whether the stamp's rows are in the encoding of the archive's.
+    same_encoding: bool,
+    /// The manner of the stamp's rows, if the scratch can write in it.
+    manner: Option<Manner>,
+    /// Parts that are tables of their own.
+    directly: BTreeSet<Name>,
+}
+
+impl<'s> Against<'s> {
+    async fn new(
+        source: Option<&'s Fingerprint>,
+        toc: &Toc,
+        parts: &[Part<'_>],
+        session: &Session,
+    ) -> Result<Against<'s>, Error> {
+        let direct = parts.iter().filter(|part| !part.first.through_root);
+        let mut against = Against {
+            source,
+            same_encoding: source.is_some_and(|source| source.encoding == toc.encoding.name()),
+            manner: None,
+            directly: direct.map(|part| part.key.clone()).collect(),
+        };
+        if let Some(source) = source
+            && reading::knows_zone(session, &source.manner.time_zone).await?
+        {
+            against.manner = Some(source.manner.clone());
+        }
+        Ok(against)
+    }
+
+    fn part(&self, part: &Part<'_>) -> Sourced {
+        let Some(source) = self.source else { return Sourced::NoStamp };
+        let sourced = source.table(&part.key, part.first.through_root, &self.directly);
+        let comparable = self.same_encoding && (self.manner.is_some() || part.first.shape.is_manner_free());
+        match sourced {
+            Sourced::Known(..) if !comparable => Sourced::LeftOut,
+            sourced => sourced,
+        }
+    }
+
+    /// Tables of the source whose rows are not in the archive.
+    fn beside(&self, parts: &[Part<'_>]) -> Vec<Comparison> {
+        let Some(source) = self.source else { return Vec::new() };
+        let roots = parts.iter().filter(|part| part.first.through_root);
+        let roots: BTreeSet<Name> = roots.map(|part| part.key.clone()).collect();
+        let missing = |(name, table): (&Name, &TablePrint)| Comparison {
+            name: format!("{}.{}", name.0, name.1),
+            state: State::Missing,
+            stream: None,
+            restored: None,
+            columns: None,
+            sourced: Sourced::Known(table.hash, table.columns),
+            as_stamped: None,
+        };
+        source.tables_beside(&self.directly, &roots).map(missing).collect()
+    }
 }
 
 /// The OIDs of partitions that were loaded as tables of their own, parted by commas: what
@@ -120,10 +193,20 @@ struct Subject {
     /// In which its rows may have been written.
     manners: Vec<Manner>,
     columns: Digest,
+    sourced: Sourced,
+    /// The first manner is that of the stamp, and need not be that of the archive.
+    stamped_first: bool,
 }
 
 impl Subject {
-    fn new(part: Part<'_>, catalogue: &Catalogue, direct: &str, toc: &Toc, dumping: &Dumping) -> Subject {
+    fn new(
+        part: &Part<'_>,
+        catalogue: &Catalogue,
+        direct: &str,
+        toc: &Toc,
+        dumping: &Dumping,
+        against: &Against<'_>,
+    ) -> Subject {
         let relation = catalogue.relations.get(&part.key);
         let columns = match (&part.first.target, relation) {
             (Some(target), _) if !part.first.through_root => target.columns.as_deref().unwrap_or_default(),
@@ -142,12 +225,23 @@ impl Subject {
             pages: relation.pages,
             encoding: quote_literal(toc.encoding.name()),
         });
+        let sourced = against.part(part);
+        let mut manners = dumping.manners(&part.first.shape);
+        let of_stamp = against.manner.clone().filter(|_| matches!(sourced, Sourced::Known(..)));
+        let of_stamp = of_stamp.filter(|_| !part.first.shape.is_manner_free());
+        let stamped_first = of_stamp.is_some();
+        if let Some(of_stamp) = of_stamp {
+            manners.retain(|manner| *manner != of_stamp);
+            manners.insert(0, of_stamp);
+        }
         Subject {
             name: format!("{}.{}", part.key.0, part.key.1),
-            seen: part.seen,
+            seen: part.seen.clone(),
             reading,
-            manners: dumping.manners(&part.first.shape),
+            manners,
             columns: Digest::of(quoted.as_bytes()),
+            sourced,
+            stamped_first,
         }
     }
 
@@ -156,7 +250,7 @@ impl Subject {
         let Some(reading) = &self.reading else { return Ok(first) };
         for manner in self.manners.iter().skip(1) {
             reading::adopt(session, manner).await?;
-            let hash = reading::hash_of(session, &reading.statement(None), |_| {}).await?;
+            let hash = reading::hash_of(session, &reading.statement(None), None, |_| {}).await?;
             if hash == self.seen.hash {
                 return Ok(hash);
             }
@@ -164,19 +258,34 @@ impl Subject {
         Ok(first)
     }
 
-    fn judge(&self, outcome: Result<RowHash, Unread>) -> Comparison {
+    /// How it came back, for what was read of it in the manner that fits best, and in the `first`.
+    fn judge(&self, outcome: Result<RowHash, Unread>, first: Result<RowHash, Unread>) -> Comparison {
+        let as_stamped = first.ok().filter(|first| self.stamped_first && Ok(*first) != outcome);
         let state = match &outcome {
             Err(Unread::Missing) => State::Missing,
             Err(Unread::Refused) => State::NotComparable,
-            Ok(hash) if *hash == self.seen.hash => State::Equal,
+            Ok(hash) if *hash == self.seen.hash && self.is_of_the_source(as_stamped) => State::Equal,
             Ok(_) => State::Different,
         };
         Comparison {
             name: self.name.clone(),
             state,
-            stream: self.seen.hash,
+            stream: Some(self.seen.hash),
             restored: outcome.ok(),
-            columns: self.columns,
+            columns: Some(self.columns),
+            sourced: self.sourced.clone(),
+            as_stamped,
+        }
+    }
+
+    /// Whether the stamp, if there is one, says the same as the archive.
+    fn is_of_the_source(&self, as_stamped: Option<RowHash>) -> bool {
+        match &self.sourced {
+            Sourced::NoStamp | Sourced::LeftOut => true,
+            Sourced::Unknown => false,
+            Sourced::Known(hash, columns) => {
+                *hash == as_stamped.unwrap_or(self.seen.hash) && *columns == self.columns
+            }
         }
     }
 }
@@ -199,9 +308,10 @@ async fn read_back(
             adopted = Some(manner);
         }
         let statement = reading.statement(stretch);
-        let read =
-            reading::hash_of(&session, &statement, |rows| events.emit(EventKind::RowsReadBack { rows }))
-                .await;
+        let read = reading::hash_of(&session, &statement, None, |rows| {
+            events.emit(EventKind::RowsReadBack { rows })
+        })
+        .await;
         match read {
             Ok(hash) => work.add(index, Ok(hash)),
             Err(error) if error.kind() == postgres::Kind::Statement => work.add(index, Err(Unread::Refused)),

@@ -2,6 +2,7 @@
 
 use crate::archive::{Entry, Toc};
 use crate::postgres::{Kind, Session, quote_identifier};
+use crate::proof::fingerprint::SequenceValue;
 use crate::proof::{Alike, Error};
 
 /// Compares the value of each sequence that the archive sets.
@@ -20,7 +21,7 @@ pub async fn compare(toc: &Toc, session: &Session) -> Result<Alike, Error> {
         alike.compared += 1;
         if let [row] = rows.as_slice()
             && let [Some(value), Some(called)] = row.as_slice()
-            && (value.as_str(), called == "t") == (expected.0, expected.1)
+            && (value.parse() == Ok(expected.value), called == "t") == (true, expected.called)
         {
             alike.equal += 1;
         }
@@ -29,15 +30,15 @@ pub async fn compare(toc: &Toc, session: &Session) -> Result<Alike, Error> {
 }
 
 /// The value, and whether it was handed out already, of `SELECT pg_catalog.setval('…', 42, true);`.
-fn set_to(entry: &Entry) -> Option<(&str, bool)> {
+pub fn set_to(entry: &Entry) -> Option<SequenceValue> {
     let arguments = entry.definition.trim_end().strip_suffix(");")?;
     let mut last = arguments.rsplitn(3, ", ");
     let called = last.next()?;
     let value = last.next()?;
-    value.parse::<i64>().ok()?;
+    let value = value.parse::<i64>().ok()?;
     match called {
-        "true" => Some((value, true)),
-        "false" => Some((value, false)),
+        "true" => Some(SequenceValue { value, called: true }),
+        "false" => Some(SequenceValue { value, called: false }),
         _ => None,
     }
 }

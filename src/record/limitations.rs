@@ -29,6 +29,17 @@ fn of_the_source(record: &Record, found: &mut Vec<String>) {
                 .to_owned(),
         );
     }
+    if let Some(stamp) = &record.stamp {
+        if stamp.signed_by.is_none() {
+            found.push(
+                "No key of the plan has signed the stamp: whoever can replace the backup can replace it as well."
+                    .to_owned(),
+            );
+        }
+        if stamp.tables_left_out > 0 {
+            found.push(format!("The stamp leaves {} tables of the source out.", stamp.tables_left_out));
+        }
+    }
     found.push(
         "Row hashes find accidents and unsophisticated change; what shows tampering is the digest of the \
          artifact."

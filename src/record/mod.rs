@@ -19,6 +19,7 @@ mod ruling;
 mod run;
 mod selection;
 mod shape;
+mod stamp;
 mod structure;
 mod value;
 
@@ -38,8 +39,8 @@ pub use measurements::{
     RecoveryTime, Traffic,
 };
 pub use proof::{
-    CheckKind, CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Coverage, Fidelity, ROW_HASH,
-    TableRecord, TableState,
+    CheckKind, CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Coverage, Fidelity, NotStamped,
+    ROW_HASH, TableRecord, TableState,
 };
 pub use restore::{Copied, CopyChoice, Engine, ExcludedEntry, FailedEntry, Restore, Span, SpanName};
 pub use ruling::{Halt, ReasonLine, Ruling, WarningCode, WarningLine};
@@ -52,6 +53,7 @@ pub use selection::{
     RejectedReason, Selected, Selection,
 };
 pub use shape::{COLUMNS_MAX, Shape, ShapeClass};
+pub use stamp::{BesideRows, Between, DIFFERENCES_MAX, Difference, Stamp, StampDemand};
 pub use structure::{
     AmcheckAsked, DamagedRelation, RELATIONS_MAX, RelationKind, Structure, UncheckedRelation,
 };
@@ -102,6 +104,9 @@ pub struct Record {
     /// The bytes of the backup, as read and as they should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact: Option<Artifact>,
+    /// The stamp of the source that joined the proof.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Stamp>,
     /// Where it was restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<Environment>,
@@ -154,6 +159,7 @@ impl Record {
             notices: Vec::new(),
             selection: None,
             artifact: None,
+            stamp: None,
             environment: None,
             restore: None,
             fidelity: None,

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::stamp::Between;
 use crate::record::value::{Millis, Observed, Sha256};
 
 /// The name of the row hash: the sum modulo 2^256 of the SHA-256 of each COPY text line.
@@ -137,12 +138,56 @@ pub struct TableRecord {
     /// The row hash of what was read back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restored_hash: Option<Sha256>,
+    /// Its rows at the source, as the stamp says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stamp_rows: Option<u64>,
     /// The row hash of the stamp, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stamp_hash: Option<Sha256>,
+    /// The row hash of what was read back, written as the stamp's rows were, where those of the
+    /// archive were written otherwise (another time zone, another format of `bytea`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored_as_stamped_hash: Option<Sha256>,
+    /// Why a stamp that there is says nothing of the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_stamped: Option<NotStamped>,
     /// The digest of the list of columns that were hashed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns_sha256: Option<Sha256>,
+}
+
+/// Why a stamp says nothing of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotStamped {
+    /// It leaves the table out, or holds it in a form that can't be compared.
+    LeftOut,
+    /// It does not know the table.
+    Unknown,
+}
+
+impl TableRecord {
+    /// Which of source, archive and restored database differ, as their hashes tell; `None` if they
+    /// don't, or it can't be told.
+    pub fn between(&self) -> Option<Between> {
+        let (stream, restored) = (self.stream_hash?, self.restored_hash?);
+        let back = stream == restored && self.rows == self.restored_rows;
+        let as_stamped = self.restored_as_stamped_hash.unwrap_or(restored);
+        // The stamp's rows and the archive's are compared as one text, or by way of the restored.
+        let source = match (self.not_stamped, self.stamp_hash) {
+            (Some(NotStamped::Unknown), _) => Some(false),
+            (Some(NotStamped::LeftOut), _) | (None, None) => None,
+            (None, Some(stamp)) => Some(stamp == if back { as_stamped } else { stream }),
+        };
+        match (source, back) {
+            (None | Some(true), false) => Some(Between::ArchiveAndRestored),
+            (Some(false), true) => Some(Between::SourceAndArchive),
+            (Some(false), false) => Some(Between::AllThree),
+            (None | Some(true), true) => {
+                (self.state == TableState::Different).then_some(Between::SourceAndArchive)
+            }
+        }
+    }
 }
 
 /// How a table came back.

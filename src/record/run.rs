@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::record::stamp::StampDemand;
 use crate::record::structure::AmcheckAsked;
 use crate::record::value::{Millis, Moment, RunId, Sha256, SignedMillis};
 
@@ -210,6 +211,8 @@ pub struct Objectives {
     pub deadline_ms: Millis,
     /// Whether a backup may pass for whose stored bytes nothing vouches.
     pub accept_unanchored: bool,
+    /// What the plan demands of stamps of the source.
+    pub stamp: StampDemand,
     /// At least so many tables must come back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minimum_tables: Option<u64>,

@@ -41,6 +41,7 @@ pub fn begun() -> Record {
         Service { id: "orders".into(), description: None, environment: None, owner: None, tier: None };
     let objectives = Objectives {
         accept_unanchored: false,
+        stamp: StampDemand::Optional,
         minimum_tables: None,
         minimum_rows: None,
         amcheck: AmcheckAsked::Off,
@@ -197,7 +198,10 @@ fn table(name: &str, state: TableState) -> TableRecord {
         bytes: Some(4_000_000),
         stream_hash: None,
         restored_hash: None,
+        stamp_rows: None,
         stamp_hash: None,
+        restored_as_stamped_hash: None,
+        not_stamped: None,
         columns_sha256: None,
     }
 }

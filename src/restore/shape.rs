@@ -57,6 +57,11 @@ impl RowShape {
         }
     }
 
+    /// Whether no field's text depends on settings of the session that writes it.
+    pub fn is_manner_free(&self) -> bool {
+        self.is_plain() && self.nested_binaries.is_empty()
+    }
+
     /// No field tells anything of the dumping session.
     fn is_plain(&self) -> bool {
         self.instants.is_empty() && self.nested_instants.is_empty() && self.binaries.is_empty()

@@ -56,6 +56,11 @@ impl Service {
         }
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The server to restore into.
     pub fn on(mut self, install: &Install) -> Service {
         self.bin.clone_from(&install.bin);
@@ -83,6 +88,13 @@ impl Service {
     pub fn vouched_as(mut self, other: &[u8]) -> Service {
         let (name, _) = &self.backups[0];
         self.backups.push((format!("{name}.sha256"), format!("{}  {name}\n", Digest::of(other)).into()));
+        self
+    }
+
+    /// A stamp beside the backup.
+    pub fn stamped(mut self, stamp: &[u8]) -> Service {
+        let (name, _) = &self.backups[0];
+        self.backups.push((format!("{name}.stamp.json"), stamp.into()));
         self
     }
 

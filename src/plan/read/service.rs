@@ -38,8 +38,9 @@ pub fn read(name: &str, mut table: Table<'_>, context: &Context<'_>, faults: &mu
     let scratch = read_scratch(&mut table, context, faults);
     let restore = read_restore(&mut table, faults);
     let minimum = read_minimum(&mut table, faults);
-    let proof =
-        table.take_table("proof", faults).map_or_else(Proof::default, |table| proof::read(table, faults));
+    let proof = table
+        .take_table("proof", faults)
+        .map_or_else(Proof::default, |table| proof::read(table, context, faults));
     let drift =
         table.take_table("drift", faults).map_or_else(Drift::default, |table| drift::read(table, faults));
     let (checks, content_only) = check::read_all(&mut table, context, faults);
