@@ -248,3 +248,20 @@ fn a_backup_of_the_future_is_not_the_newest() {
     let stale = Inventory::new(&catalog, &[], &HashMap::new(), LIMITS, later, None);
     assert!(stale.stale && stale.falls_short());
 }
+
+#[test]
+fn losses_and_gaps_of_long_ago_do_not_count_in_a_window() {
+    let now = night_of(7) + SignedDuration::from_hours(2);
+    let catalog = catalog([0, 5, 6, 7].map(object).to_vec(), now);
+    let day = Duration::from_secs(86_400);
+    let of = |window| {
+        let inventory = Inventory::new(&catalog, &[], &HashMap::new(), LIMITS, now, window);
+        (inventory.exposure.map(|exposure| exposure.loss.as_secs()), inventory.gaps.len())
+    };
+    let later = 2_832;
+    assert_eq!(of(None), (Some(5 * 86_400 + later), 1), "the five nights without one");
+    assert_eq!(of(Some(day * 30)), of(None));
+    assert_eq!(of(Some(day * 2)), (Some(86_400 + later), 0));
+    // What began before the window and ended in it could have been lost in it.
+    assert_eq!(of(Some(day * 3)), (Some(5 * 86_400 + later), 1));
+}

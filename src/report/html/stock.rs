@@ -10,9 +10,9 @@ use crate::report::stock::{Kept, Stock};
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 200.0;
 /// How many backups are drawn; the newest.
-const DRAWN_MAX: usize = 200;
-/// What stands free above the largest loss.
-const ROOM: f64 = 1.08;
+const DRAWN_MAX: usize = 45;
+/// What half of the axis may stand for, in minutes.
+const HALVES: [u64; 14] = [1, 5, 15, 30, 60, 120, 180, 360, 720, 1_440, 2_880, 7_200, 14_400, 43_200];
 
 /// The drawing, and the figures beside it.
 pub struct StockChart {
@@ -72,8 +72,8 @@ pub fn stock_chart(stock: &Stock) -> Option<StockChart> {
     let proven = losses(drawn.iter().filter(|backup| backup.word == Content::Whole), stock.until);
     let largest = all.iter().chain(&proven).map(|(_, loss)| *loss).max().unwrap_or(0);
     let rpo = stock.rpo.map(Millis::get);
-    let top = (largest.max(rpo.unwrap_or(0)).max(1)) as f64 * ROOM;
-    let scale = Scale { begin, span: span as f64, top };
+    let half = half_of(largest.max(rpo.unwrap_or(0)));
+    let scale = Scale { begin, span: span as f64, top: half as f64 * 2.0 };
     Some(StockChart {
         figures: figures(stock),
         summary: summary(stock, drawn.len()),
@@ -86,9 +86,16 @@ pub fn stock_chart(stock: &Stock) -> Option<StockChart> {
         }),
         gaps: stock.gaps.iter().filter_map(|gap| scale.stretch(*gap)).collect(),
         marks: drawn.iter().map(|backup| scale.mark(backup)).collect(),
-        scale: [top, top / 2.0, 0.0].map(|value| tick(value as u64)),
+        scale: [half.saturating_mul(2), half, 0].map(tick),
         days: [words::day(begin), words::moment(stock.until)],
     })
+}
+
+/// A round length of which twice is enough for `largest`, both in milliseconds.
+fn half_of(largest: u64) -> u64 {
+    let needed = largest / 2 + largest / 40;
+    let round = HALVES.into_iter().map(|minutes| minutes * 60_000).find(|half| *half >= needed);
+    round.unwrap_or_else(|| needed.div_ceil(86_400_000) * 86_400_000)
 }
 
 /// The loss before and after each moment at which it changes: it grows with the time, and falls
@@ -184,8 +191,12 @@ fn figures(stock: &Stock) -> Vec<StockFigure> {
     let count = stock.backups.iter().filter(|backup| backup.word == Content::Whole).count() as u64;
     let proven_note =
         proven.map_or_else(String::new, |backup| format!("data as of {}", words::moment(backup.at)));
+    let old = match stock.is_listed {
+        true => "how old its data is",
+        false => "how old its data was when the newest drill began",
+    };
     vec![
-        figure("Newest backup", stock.newest_age, "not known", "its data is this old".to_owned()),
+        figure("Newest backup", stock.newest_age, "not known", old.to_owned()),
         figure("Newest proven backup", proven_age.map(Millis::new), NONE, proven_note),
         figure("Worst loss", stock.exposure, "not known", over),
         figure(
@@ -226,7 +237,7 @@ fn description(stock: &Stock) -> String {
 fn tick(value: u64) -> String {
     match value {
         0 => "0".to_owned(),
-        _ => encode::duration(Millis::new(value).duration()),
+        _ => encode::objective(Millis::new(value).duration()),
     }
 }
 
