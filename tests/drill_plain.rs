@@ -59,7 +59,7 @@ async fn dumped<T>(script: &str, dump: impl Fn(&Source) -> T) -> T {
 }
 
 fn plain(source: &Source, arguments: &[&str]) -> Vec<u8> {
-    said(source.client("pg_dump").arg("-Fp").args(arguments).arg("small"))
+    source.dump_plain("small", arguments)
 }
 
 fn assert_everything_came_back(tables: u64, large_objects: u64, record: &Record) {

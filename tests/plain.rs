@@ -103,6 +103,13 @@ fn what_belongs_together_is_found_though_a_script_does_not_say() {
                 .collect()
         };
         assert_eq!(below(&toc), below(&archive), "pg{major}");
+        let methods = |toc: &Toc| -> BTreeMap<String, Option<String>> {
+            let tables = toc.entries.iter().filter(|entry| entry.kind == "TABLE" && entry.relkind != Some('p'));
+            tables.map(|entry| (entry.qualified_name(), entry.access_method.clone())).collect()
+        };
+        for (table, method) in methods(&archive) {
+            assert!(method.is_none() || methods(&toc)[&table] == method, "pg{major} {table}");
+        }
         let built_on = |toc: &Toc| -> BTreeSet<(String, String)> {
             let kinds = ["INDEX", "CONSTRAINT", "FK CONSTRAINT"];
             let table = |id: &u32| toc.entry(*id).filter(|entry| entry.kind == "TABLE");

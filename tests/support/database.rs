@@ -69,6 +69,11 @@ impl Source {
         said(self.client("pg_dump").arg("-Fc").args(arguments).arg(database))
     }
 
+    /// A plain dump, through a pipe.
+    pub fn dump_plain(&self, database: &str, arguments: &[&str]) -> Vec<u8> {
+        said(self.client("pg_dump").arg("-Fp").args(arguments).arg(database))
+    }
+
     /// A tar archive through a pipe.
     pub fn dump_tar(&self, database: &str) -> Vec<u8> {
         said(self.client("pg_dump").arg("-Ft").arg(database))

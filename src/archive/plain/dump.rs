@@ -287,6 +287,7 @@ impl PlainDump {
                     *root = Some(name);
                 }
             }
+            (Title::ServerVersion(_) | Title::DumpVersion(_) | Title::ThroughRoot(_), _) => {}
             _ => return Err(misplaced()),
         }
         Ok(())
@@ -313,6 +314,9 @@ impl PlainDump {
                 return Ok(());
             }
         }
+        if matches!(self.cluster, Some(Cluster { database: None, .. })) && line.starts_with("\\connect ") {
+            return Err(Error::Unsupported { what: "a dump of a pg_dumpall before 11".into() });
+        }
         let end = line.find(|c: char| c.is_whitespace()).unwrap_or(line.len());
         let command: String = line.chars().take(end.min(20)).collect();
         Err(Error::Unsafe { what: format!("it holds the psql command '{}'", command.escape_debug()) })
@@ -330,6 +334,7 @@ impl PlainDump {
         }
         match (&mut self.open, self.place) {
             (Open::Entry { statements, .. }, _) => {
+                self.entries.keep(text.len())?;
                 statements.push(text);
                 Ok(())
             }
@@ -379,7 +384,7 @@ impl PlainDump {
                 "client_encoding" => self.set_encoding(&value, statement, globals),
                 "standard_conforming_strings" => self.set_strings(&value, statement, globals),
                 "default_table_access_method" => {
-                    self.entries.access_method = Some(value);
+                    self.entries.set_access_method(value);
                     Ok(())
                 }
                 "default_with_oids" if value != "false" => {
@@ -436,6 +441,7 @@ impl PlainDump {
         if !cluster::is_bare(&heading.kind, &heading.tag) {
             self.fill_database()?;
         }
+        self.entries.begin_entry();
         self.open = match heading.kind.as_str() {
             "TABLE DATA" => Open::Rows { heading, root: None, state: RowsState::Awaited },
             "BLOBS" => {

@@ -82,7 +82,10 @@ pub(super) struct Entries {
     bytes: u64,
     /// An entry of the section after the rows was seen.
     post_data: bool,
-    pub access_method: Option<String>,
+    /// That of the sessions by the last SET.
+    access_method: Option<String>,
+    /// That under which the open entry began: what is set below it is for the next one.
+    access_method_of_entry: Option<String>,
 }
 
 impl Entries {
@@ -101,6 +104,16 @@ impl Entries {
     pub fn begin_dump(&mut self) {
         self.post_data = false;
         self.access_method = None;
+    }
+
+    /// Tables are made with this access method from the next entry on.
+    pub fn set_access_method(&mut self, name: String) {
+        self.access_method = Some(name);
+    }
+
+    /// A heading was seen.
+    pub fn begin_entry(&mut self) {
+        self.access_method_of_entry.clone_from(&self.access_method);
     }
 
     /// An entry that only tells the state of sessions.
@@ -156,16 +169,22 @@ impl Entries {
 
     pub fn push(&mut self, entry: Entry) -> Result<(), Error> {
         self.post_data |= entry.section == Section::PostData;
-        self.bytes = self.bytes.saturating_add((entry.definition.len() + entry.tag.len()) as u64);
-        let limit = |what: &str, limit| Error::Limit { what: what.into(), limit };
+        self.keep(entry.tag.len())?;
         if self.list.len() >= ENTRIES_MAX {
-            return Err(limit("the number of its entries", ENTRIES_MAX as u64));
-        }
-        if self.bytes > BYTES_MAX {
-            return Err(limit("the bytes of its definitions", BYTES_MAX));
+            let what = format!("more than {ENTRIES_MAX} entries");
+            return Err(Error::Limit { what, limit: ENTRIES_MAX as u64 });
         }
         self.list.push(entry);
         Ok(())
+    }
+
+    /// So many bytes of names or definitions are kept.
+    pub fn keep(&mut self, bytes: usize) -> Result<(), Error> {
+        self.bytes = self.bytes.saturating_add(bytes as u64);
+        if self.bytes <= BYTES_MAX {
+            return Ok(());
+        }
+        Err(Error::Limit { what: format!("definitions of more than {BYTES_MAX} bytes"), limit: BYTES_MAX })
     }
 
     fn blank(&self, heading: &Heading) -> Entry {
@@ -183,7 +202,7 @@ impl Entries {
             copy: None,
             namespace: heading.namespace.clone(),
             tablespace: None,
-            access_method: self.access_method.clone().filter(|_| table),
+            access_method: self.access_method_of_entry.clone().filter(|_| table),
             relkind: None,
             owner: heading.owner.clone(),
             dependencies: Vec::new(),

@@ -32,6 +32,7 @@ use crate::restore::schedule::Schedule;
 use crate::restore::stream::{Body, Opened};
 use crate::restore::ways::Columns;
 use crate::restore::{Error, Halted, Loads, Manner, Restored, Scratch, account, work};
+use crate::verdict::Blame;
 
 /// Reads a script up to its first rows, or to its end if it has none; `first` are its first
 /// bytes.
@@ -164,9 +165,11 @@ impl Round<'_> {
         let outcome = board.outcome().and_then(|outcome| worked.map(|()| outcome));
         match (outcome, read) {
             (Ok(outcome), Ok((script, input))) => Ok((script, input, outcome)),
-            // Whoever has halted it, the whole object was read if the reader has come back.
-            (Err(error), Ok((_, input))) => Err(Halted { error, read: input.drain().await.map(Box::new) }),
-            (Err(error), Err(_)) | (Ok(_), Err(error)) => Err(error.into()),
+            // What is wrong with the backup is believed if a second reading finds the same bytes.
+            (Err(error), Ok((_, input))) if error.reason().code.blame() == Blame::Backup => {
+                Err(halted(error, input).await)
+            }
+            (Err(error), _) | (Ok(_), Err(error)) => Err(error.into()),
         }
     }
 }
