@@ -124,7 +124,13 @@ async fn compare(script: &str, create: &str, roles: &str) {
     let theirs = by_pg_restore(&written, create, roles, parent.path()).await;
     assert!(theirs.schema.lines().count() > 100 && theirs.content.lines().count() > 20);
     assert_same("the content at the source", &theirs.content, &at_source);
-    for (name, archive) in [("written", &written), ("piped", &piped), ("packed", &tar), ("a script", &scripts[0]), ("a script of INSERTs", &scripts[1])] {
+    for (name, archive) in [
+        ("written", &written),
+        ("piped", &piped),
+        ("packed", &tar),
+        ("a script", &scripts[0]),
+        ("a script of INSERTs", &scripts[1]),
+    ] {
         let ours = by_firedrill(archive, parent.path()).await;
         assert_same(&format!("the schema of the archive that was {name}"), &ours.schema, &theirs.schema);
         assert_same(&format!("the content of the archive that was {name}"), &ours.content, &theirs.content);

@@ -1,6 +1,6 @@
 //! Whole drills of plain dumps: of six majors of pg_dump, with its options, of pg_dumpall, and
 //! damaged or hostile ones, which never pass.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
 #[path = "support/database.rs"]
 mod database;

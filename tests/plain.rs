@@ -1,5 +1,5 @@
 //! Plain dumps of six majors of pg_dump, read to their last byte.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers are tests too")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers are tests too")]
 
 mod archive_support;
 
@@ -104,7 +104,8 @@ fn what_belongs_together_is_found_though_a_script_does_not_say() {
         };
         assert_eq!(below(&toc), below(&archive), "pg{major}");
         let methods = |toc: &Toc| -> BTreeMap<String, Option<String>> {
-            let tables = toc.entries.iter().filter(|entry| entry.kind == "TABLE" && entry.relkind != Some('p'));
+            let tables =
+                toc.entries.iter().filter(|entry| entry.kind == "TABLE" && entry.relkind != Some('p'));
             tables.map(|entry| (entry.qualified_name(), entry.access_method.clone())).collect()
         };
         for (table, method) in methods(&archive) {
