@@ -5,6 +5,7 @@
 //! positively observed: what is missing is not a pass, and what contradicts itself is none
 //! either.
 
+mod drift;
 mod findings;
 mod proven;
 mod restored;
@@ -97,6 +98,7 @@ const OBLIGATIONS: &[Obligation] = &[
     Obligation { shown_by: Some(Phase::Proof), ask: proven::every_table_came_back },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::each_table_bears_its_state_out },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::sequences_and_large_objects_came_back },
+    Obligation { shown_by: Some(Phase::Proof), ask: drift::nothing_drifted_that_must_not },
     Obligation { shown_by: Some(Phase::Proof), ask: structure::structure_was_looked_at },
     Obligation { shown_by: Some(Phase::Proof), ask: stamped::the_source_says_the_same },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::every_check_was_put },

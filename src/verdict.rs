@@ -149,6 +149,14 @@ codes! {
     DataNotCompared = "DATA_NOT_COMPARED", Environment;
     /// Invalid indexes or unvalidated constraints came back.
     StructureDamaged = "STRUCTURE_DAMAGED", Backup;
+    /// Fewer rows came back than the plan lets go since the last pass.
+    DriftRowsDropped = "DRIFT_ROWS_DROPPED", Backup;
+    /// The backup, or what came of it, is smaller than the plan lets it be since the last pass.
+    DriftSizeDropped = "DRIFT_SIZE_DROPPED", Backup;
+    /// The schema is not that of the last pass, and the plan wants it to be.
+    DriftSchemaChanged = "DRIFT_SCHEMA_CHANGED", Backup;
+    /// The bytes are those of the last pass, under another name.
+    DriftSameBackup = "DRIFT_SAME_BACKUP", Backup;
     /// The structure of tables or indexes could not be looked at as the plan wants it.
     StructureNotChecked = "STRUCTURE_NOT_CHECKED", Environment;
     /// A check of the plan was answered, and the answer is wrong.

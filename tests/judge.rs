@@ -45,12 +45,22 @@ fn environment(record: &mut Record) -> &mut Environment {
     record.environment.as_mut().unwrap()
 }
 
+fn drift(record: &mut Record) -> &mut Drift {
+    record.drift.as_mut().unwrap()
+}
+
+fn structure(record: &mut Record) -> &mut Structure {
+    record.structure.as_mut().unwrap()
+}
+
 /// Tables changed, and every sum made anew, so that only the change speaks.
 fn with_tables(record: &mut Record, change: impl FnOnce(&mut Vec<TableRecord>)) {
     let mut old = record.fidelity.take().unwrap();
     change(&mut old.tables);
     let mut new = Fidelity::of(old.compared_to, old.tables);
     (new.large_objects, new.sequences) = (old.large_objects, old.sequences);
+    let drift = record.drift.as_mut().unwrap();
+    (drift.rows.after, drift.tables.after) = (Some(new.rows_total), Some(new.tables_expected));
     record.fidelity = Some(new);
 }
 
@@ -399,6 +409,120 @@ const WRONG_PASSES: &[Wrong] = &[
         code: Code::RtoMissed,
     },
     Wrong {
+        name: "P03 most rows are gone since the last pass, and the plan lets none go",
+        change: |record| {
+            drift(record).policy.rows = Weight::Fail;
+            drift(record).rows.before = Some(641_000);
+        },
+        verdict: Fail,
+        code: Code::DriftRowsDropped,
+    },
+    Wrong {
+        name: "P03 one table is all but empty since the last pass, and the plan lets none be",
+        change: |record| {
+            drift(record).policy.rows = Weight::Fail;
+            drift(record).dropped =
+                vec![DroppedRows { name: "public.refunds".into(), before: 900, after: 2 }];
+            drift(record).dropped_total = 1;
+        },
+        verdict: Fail,
+        code: Code::DriftRowsDropped,
+    },
+    Wrong {
+        name: "P10 the clock is wrong, and a check calls what it has not compared a pass",
+        change: |record| {
+            with_checks(record, 2, |items| {
+                (items[0].outcome, items[0].observed) = (CheckOutcome::Baseline, None);
+            });
+        },
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P11 the same old backup is uploaded every night under a new name",
+        change: |record| {
+            let digest = artifact(record).observed.as_ref().unwrap().sha256;
+            drift(record).same_artifact = true;
+            drift(record).compared_with.as_mut().unwrap().artifact_sha256 = Some(digest);
+        },
+        verdict: Fail,
+        code: Code::DriftSameBackup,
+    },
+    Wrong {
+        name: "P11 the same old backup is not called that",
+        change: |record| {
+            let digest = artifact(record).observed.as_ref().unwrap().sha256;
+            drift(record).compared_with.as_mut().unwrap().artifact_sha256 = Some(digest);
+        },
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P12 the backup is of another database, and the plan wants the same schema",
+        change: |record| {
+            drift(record).policy.schema = Weight::Fail;
+            drift(record).database = Some(Renamed { before: "orders".into(), after: "staging".into() });
+        },
+        verdict: Fail,
+        code: Code::DriftSchemaChanged,
+    },
+    Wrong {
+        name: "P25 an index does not hold the rows of its table",
+        change: |record| {
+            let damaged = DamagedRelation {
+                name: "public.orders_pkey".into(),
+                kind: RelationKind::Index,
+                faults: 1,
+                first_block: None,
+                sqlstate: Some("XX002".into()),
+            };
+            (structure(record).damaged, structure(record).damaged_total) = (vec![damaged], 1);
+        },
+        verdict: Fail,
+        code: Code::StructureDamaged,
+    },
+    Wrong {
+        name: "P30 amcheck is asked for, and no table was looked at",
+        change: |record| (structure(record).heaps_expected, structure(record).heaps_checked) = (0, 0),
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P31 some relations were looked at, and all are called so",
+        change: |record| structure(record).indexes_checked -= 1,
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P31 some relations could not be looked at",
+        change: |record| {
+            let why = UncheckedRelation {
+                name: "public.orders".into(),
+                kind: RelationKind::Heap,
+                why: "SQLSTATE 53200".into(),
+            };
+            structure(record).heaps_checked -= 1;
+            (structure(record).unchecked, structure(record).unchecked_total) = (vec![why], 1);
+        },
+        verdict: Inconclusive,
+        code: Code::StructureNotChecked,
+    },
+    Wrong {
+        name: "the server has no amcheck, and the plan wants it",
+        change: |record| structure(record).unavailable = Some("it is not installed".into()),
+        verdict: Inconclusive,
+        code: Code::StructureNotChecked,
+    },
+    Wrong {
+        name: "P44 the dump leaves most of it out",
+        change: |record| {
+            drift(record).policy.size = Weight::Fail;
+            drift(record).artifact_bytes.before = Some(9_000_000);
+        },
+        verdict: Fail,
+        code: Code::DriftSizeDropped,
+    },
+    Wrong {
         name: "P35 a phase after the verdict's facts was halted",
         change: |record| record.phases[4].outcome = PhaseOutcome::Halted,
         verdict: Inconclusive,
@@ -465,12 +589,14 @@ fn each_known_way_to_pass_wrongly_is_no_pass() {
 
 #[test]
 fn a_block_that_is_missing_was_not_measured() {
-    let takes: [(&str, Change); 8] = [
+    let takes: [(&str, Change); 10] = [
         ("selection", |record| record.selection = None),
         ("artifact", |record| record.artifact = None),
         ("environment", |record| record.environment = None),
         ("restore", |record| record.restore = None),
         ("fidelity", |record| record.fidelity = None),
+        ("structure", |record| record.structure = None),
+        ("drift", |record| record.drift = None),
         ("checks", |record| record.checks = None),
         ("recovery_time", |record| record.measurements.recovery_time = None),
         ("recovery_point", |record| record.measurements.recovery_point = None),
@@ -602,6 +728,30 @@ fn warnings_ride_along_and_replace_no_verdict() {
             let hour = Millis::new(3_600_000);
             selection(record).consistency_point.as_mut().unwrap().uncertainty_ms = hour;
             record.measurements.recovery_point.as_mut().unwrap().uncertainty_ms = hour;
+        }),
+        (WarningCode::CheckWithoutLast, |record| {
+            with_checks(record, 2, |items| items[0].outcome = CheckOutcome::Baseline);
+        }),
+        (WarningCode::DriftNotCompared, |record| {
+            let drift = drift(record);
+            (drift.compared_with, drift.schema, drift.tables_compared) = (None, None, 0);
+            for figure in
+                [&mut drift.rows, &mut drift.tables, &mut drift.restored_bytes, &mut drift.artifact_bytes]
+            {
+                figure.before = None;
+            }
+        }),
+        (WarningCode::DriftRowsDropped, |record| drift(record).rows.before = Some(641_000)),
+        (WarningCode::DriftSizeDropped, |record| drift(record).restored_bytes.before = Some(130_000_000)),
+        (WarningCode::DriftSchemaChanged, |record| {
+            let removed = &mut drift(record).schema.as_mut().unwrap().columns_removed;
+            *removed = Names { total: 1, names: vec!["public.orders.total numeric".into()] };
+        }),
+        (WarningCode::DriftSameBackup, |record| {
+            let digest = artifact(record).observed.as_ref().unwrap().sha256;
+            drift(record).policy.unchanged = Weight::Warn;
+            drift(record).same_artifact = true;
+            drift(record).compared_with.as_mut().unwrap().artifact_sha256 = Some(digest);
         }),
         (WarningCode::AbandonedRuns, |record| {
             let killed =

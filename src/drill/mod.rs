@@ -5,7 +5,9 @@
 
 mod anchor;
 mod begin;
+mod drift;
 mod error;
+mod examined;
 mod fill;
 mod last;
 mod opening;
@@ -36,7 +38,7 @@ use crate::digest::Digest;
 use crate::drill::timeline::Timeline;
 use crate::event::{EventKind, Events};
 use crate::journal::{Journal, Resource};
-use crate::plan::{Check, Service};
+use crate::plan::{Amcheck, Check, Service};
 use crate::postgres::{
     self, Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
 };
@@ -418,6 +420,7 @@ impl Stages<'_> {
             let beside = proof::compare_beside(source, toc, restored, scratch).await.map_err(refused)?;
             fill::beside_rows(record, beside);
         }
+        self.examine(scratch, record).await.map_err(refused)?;
 
         let last = last::answers(self.outside.previous);
         let now = Timestamp::now();
@@ -428,6 +431,18 @@ impl Stages<'_> {
             self.service.content_only,
             reports.iter().map(fill::check).collect(),
         ));
+        Ok(())
+    }
+
+    /// How it drifted since the last pass, and its structure where the plan wants that.
+    async fn examine(&self, scratch: &Scratch, record: &mut Record) -> Result<(), proof::Error> {
+        record.shape = Some(examined::shape(proof::shape(scratch).await?));
+        record.drift = Some(drift::since(self.outside.previous, record, self.service));
+        if self.service.proof.amcheck != Amcheck::Off {
+            let all_indexed = self.service.proof.amcheck == Amcheck::HeapAllIndexed;
+            let found = proof::examine(scratch, all_indexed, self.jobs()).await?;
+            record.structure = Some(examined::structure(found, all_indexed));
+        }
         Ok(())
     }
 

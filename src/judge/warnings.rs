@@ -1,5 +1,6 @@
 //! What stands beside a verdict, drawn from the facts.
 
+use crate::judge::drift;
 use crate::judge::statement::words_of;
 use crate::record::{
     Anchor, CheckOutcome, ComparedTo, ConsistencySource, Network, NotStamped, Record, RpoJudgedBy,
@@ -20,6 +21,7 @@ pub(in crate::judge) fn warnings(record: &Record) -> Vec<WarningLine> {
         of_the_scratch,
         of_the_restore,
         of_the_proof,
+        of_the_drift,
         of_the_end,
     ];
     for draw in drawers {
@@ -178,6 +180,12 @@ fn of_the_proof(record: &Record, found: &mut Vec<WarningLine>) {
         let others = if rest.is_empty() { String::new() } else { format!(" and {} others", rest.len()) };
         let detail = format!("check {name:?}{others} found no earlier pass to be compared with");
         warn(found, WarningCode::CheckWithoutLast, detail);
+    }
+}
+
+fn of_the_drift(record: &Record, found: &mut Vec<WarningLine>) {
+    for line in drift::warnings(record) {
+        warn(found, line.code, line.detail);
     }
 }
 

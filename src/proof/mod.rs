@@ -17,8 +17,10 @@ mod reading;
 mod relations;
 mod rows;
 mod sequences;
+mod shape;
 pub mod source;
 mod stretches;
+mod structure;
 
 pub use beside::{Apart, Beside, Differing, compare_beside};
 pub use checks::{Answer, Answered, Answers, CheckReport, CheckSort, put};
@@ -30,6 +32,8 @@ pub use objects::{Objects, look};
 pub use pace::Pace;
 pub use reading::{Manner, adopt, pin};
 pub use rows::{Comparison, State, compare};
+pub use shape::{Shape, shape};
+pub use structure::{Damaged, Structure, Unchecked, examine};
 
 use crate::archive::Toc;
 use crate::digest::RowHash;

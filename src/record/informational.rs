@@ -85,6 +85,24 @@ pub const INFORMATIONAL: &[&str] = &[
     // How things are called that were compared, and how checks were worded.
     "fidelity.tables[].name",
     "fidelity.tables[].columns_sha256",
+    // What amcheck was, and what it took.
+    "structure.amcheck_version",
+    "structure.duration_ms",
+    "structure.indexes_other",
+    "structure.jobs",
+    // What a later drill compares itself with.
+    "shape.classes",
+    "shape.server_major",
+    "shape.tables",
+    // What was compared with, and what the plan would make of it.
+    "drift.artifact_bytes.before",
+    "drift.compared_with",
+    "drift.policy",
+    "drift.restored_bytes.before",
+    "drift.rows.before",
+    "drift.schema",
+    "drift.tables.before",
+    "drift.tables_compared",
     "checks.items[].duration_ms",
     "checks.items[].expected",
     "checks.items[].kind",

@@ -166,6 +166,16 @@ warnings! {
     PlaceholderRoles = "PLACEHOLDER_ROLES";
     /// No check of the plan looked at the data: only its sameness is proven.
     ContentOnly = "CONTENT_ONLY";
+    /// There is no earlier pass to compare the backup with.
+    DriftNotCompared = "DRIFT_NOT_COMPARED";
+    /// Fewer rows came back than at the last pass.
+    DriftRowsDropped = "DRIFT_ROWS_DROPPED";
+    /// The backup, or what came of it, is smaller than at the last pass.
+    DriftSizeDropped = "DRIFT_SIZE_DROPPED";
+    /// The schema is not that of the last pass.
+    DriftSchemaChanged = "DRIFT_SCHEMA_CHANGED";
+    /// The bytes are those of the last pass, under another name.
+    DriftSameBackup = "DRIFT_SAME_BACKUP";
     /// A check that is measured by the last pass found none.
     CheckWithoutLast = "CHECK_WITHOUT_LAST";
     /// The moment that the data speaks for is known only roughly.
