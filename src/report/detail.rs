@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::record::{
-    Anchor, Artifact, CheckOutcome, CheckRecord, ConsistencySource, Environment, Network, PhaseRecord,
-    Record, Selection, TableState,
+    Anchor, Artifact, CheckOutcome, CheckRecord, ConsistencySource, Drift, Environment, Figure, Network,
+    PhaseRecord, Record, Selection, Structure, TableState,
 };
 use crate::report::caveats::{caveats, is_standing};
 use crate::report::encode;
@@ -38,6 +38,12 @@ pub fn detail(drill: &Reported<'_>, style: Style) -> String {
     }
     if let Some(words) = proof(record) {
         say("proven", &words);
+    }
+    if let Some(words) = record.drift.as_ref().and_then(drift) {
+        say("drift", &words);
+    }
+    if let Some(words) = record.structure.as_ref().map(structure) {
+        say("pages", &words);
     }
     if let Some(words) = time(record) {
         say("time", &words);
@@ -218,6 +224,54 @@ fn proof(record: &Record) -> Option<String> {
         let _ = write!(text, "; the stored bytes by {anchor}");
     }
     Some(text)
+}
+
+/// The figures of the last pass and of now; nothing where there was none.
+fn drift(drift: &Drift) -> Option<String> {
+    let with = drift.compared_with.as_ref()?;
+    let figure = |name: &str, figure: &Figure, word: fn(u64) -> String| {
+        let (before, after) = (figure.before?, figure.after?);
+        Some(match before == after {
+            true => format!("{name} {}", word(after)),
+            false => format!("{name} {}, after {}", word(after), word(before)),
+        })
+    };
+    let figures = [
+        figure("rows", &drift.rows, encode::count),
+        figure("tables", &drift.tables, encode::count),
+        figure("restored", &drift.restored_bytes, encode::bytes),
+        figure("backup", &drift.artifact_bytes, encode::bytes),
+    ];
+    let figures: Vec<String> = figures.into_iter().flatten().collect();
+    let schema = match &drift.schema {
+        Some(change) if change.is_any() => "another schema",
+        Some(_) => "the same schema",
+        None => "schema not compared",
+    };
+    let since = format!("since drill {} of {}", with.sequence, with.started_at.at().strftime("%Y-%m-%d"));
+    Some(format!("{since}: {}; {schema}", figures.join("; ")))
+}
+
+/// What amcheck looked at, and how long it took.
+fn structure(structure: &Structure) -> String {
+    if let Some(why) = &structure.unavailable {
+        return format!("not looked at: {}", encode::name(why, NAME_COLUMNS));
+    }
+    let mut text = format!(
+        "amcheck looked at {} of {} and {} of {} in {}",
+        encode::count(structure.heaps_checked),
+        encode::plural(structure.heaps_expected, "heap"),
+        encode::count(structure.indexes_checked),
+        encode::plural(structure.indexes_expected, "B-tree"),
+        encode::duration(structure.duration_ms.duration()),
+    );
+    if structure.heap_all_indexed {
+        text.push_str(", and for each row in its indexes");
+    }
+    if let Some(damaged) = names(structure.damaged.iter().map(|one| one.name.as_str())) {
+        let _ = write!(text, "; damaged: {damaged}");
+    }
+    text
 }
 
 /// What the stored bytes were compared with, where that came out well.

@@ -8,6 +8,7 @@ mod bar;
 mod card;
 mod chart;
 mod controls;
+mod drift;
 mod page;
 mod proof;
 mod provenance;

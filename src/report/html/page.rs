@@ -11,6 +11,7 @@ use crate::record::{Moment, Record, WarningLine};
 use crate::report::html::Shown;
 use crate::report::html::card::{Card, card};
 use crate::report::html::controls::{Control, controls};
+use crate::report::html::drift::{DriftTable, drift, structure};
 use crate::report::html::proof::{CheckTable, Tables, checks, tables};
 use crate::report::html::provenance::{Group, provenance};
 use crate::report::html::stock::{StockChart, stock_chart};
@@ -58,6 +59,8 @@ struct Detail {
     stock: Option<StockChart>,
     trend: Option<Trend>,
     tables: Option<Tables>,
+    drift: Option<DriftTable>,
+    structure: Option<String>,
     checks: Option<CheckTable>,
     warnings: Vec<Warning>,
     limitations: Vec<String>,
@@ -172,6 +175,8 @@ fn detail(series: &Series, shown: Shown<'_>) -> Option<Detail> {
         stock: stock(series, shown),
         trend: trend(series),
         tables: record.fidelity.as_ref().map(tables),
+        drift: record.drift.as_ref().and_then(drift),
+        structure: record.structure.as_ref().map(structure),
         checks: checks_of(record),
         warnings,
         limitations,
