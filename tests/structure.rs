@@ -51,7 +51,7 @@ async fn dumped(script: &str) -> Vec<u8> {
 fn damage(kept: &Kept, relation: &str, offset: u64, bytes: &[u8]) {
     let path = kept.psql(&format!("select pg_relation_filepath('{relation}')"));
     kept.psql("checkpoint");
-    let file: PathBuf = kept.scratch.cluster().directory().join("data").join(path.trim());
+    let file: PathBuf = kept.scratch.cluster().unwrap().directory().join("data").join(path.trim());
     let file = fs::File::options().write(true).open(file).unwrap();
     file.write_all_at(bytes, offset).unwrap();
     file.sync_all().unwrap();

@@ -79,7 +79,7 @@ pub struct Unchecked {
 pub async fn examine(scratch: &Scratch, all_indexed: bool, jobs: usize) -> Result<Structure, Error> {
     let began = Instant::now();
     let session = open(scratch).await?;
-    let mut structure = match Amcheck::find(&session, scratch).await? {
+    let mut structure = match Amcheck::find(&session).await? {
         Err(why) => Structure { unavailable: Some(why), ..Structure::default() },
         Ok(amcheck) => {
             let structure = look(scratch, &session, &amcheck, all_indexed, jobs.max(1)).await?;
@@ -108,13 +108,13 @@ struct Amcheck {
 
 impl Amcheck {
     /// The extension, or why there is none that will do.
-    async fn find(session: &Session, scratch: &Scratch) -> Result<Result<Amcheck, String>, Error> {
+    async fn find(session: &Session) -> Result<Result<Amcheck, String>, Error> {
         let there = "SELECT n.nspname, e.extversion FROM pg_catalog.pg_extension e \
                      JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'amcheck'";
         let mut ours = false;
         let mut found = two(session.rows(there).await?);
         if found.is_none() {
-            let schema = format!("firedrill_{}", scratch.cluster().run_token().as_str());
+            let schema = format!("firedrill_{}", uuid::Uuid::now_v7().simple());
             let make =
                 format!("CREATE SCHEMA {0}; CREATE EXTENSION amcheck SCHEMA {0}", quote_identifier(&schema));
             match session.run(&make).await {
