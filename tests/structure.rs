@@ -18,7 +18,7 @@ use firedrill::postgres::find_installs;
 use firedrill::proof::{Structure, examine};
 use firedrill::verdict::{Code, Verdict};
 
-use crate::database::{Kept, Source};
+use crate::database::{Kept, Source, psql};
 use crate::drill::{Service, Yard, codes, drilled, told, warnings};
 use crate::postgres::{install, own_install, parent};
 
@@ -46,20 +46,28 @@ async fn dumped(script: &str) -> Vec<u8> {
     dump
 }
 
-/// Overwrites bytes of a relation's file behind the server's back. What the server has of it in
-/// memory is written and dropped first, by ending its other connections and a checkpoint.
+/// Puts a copy of the scratch database in its place, in which bytes of a relation's file are
+/// overwritten: the server has read nothing of the copy yet, so it meets what lies on the disk.
 fn damage(kept: &Kept, relation: &str, offset: u64, bytes: &[u8]) {
-    let path = kept.psql(&format!("select pg_relation_filepath('{relation}')"));
-    kept.psql("checkpoint");
-    let file: PathBuf = kept.scratch.cluster().unwrap().directory().join("data").join(path.trim());
+    let cluster = kept.scratch.cluster().unwrap();
+    let run = |database: &str, script: &str| psql(&own_install(), cluster, database, script);
+    run("postgres", "create database damaged template firedrill_scratch strategy file_copy");
+    let path = run("damaged", &format!("select pg_relation_filepath('{relation}')"));
+    let file = cluster.directory().join("data").join(path.trim());
     let file = fs::File::options().write(true).open(file).unwrap();
     file.write_all_at(bytes, offset).unwrap();
     file.sync_all().unwrap();
-    // Other pages than there is memory for push the old ones out.
-    kept.psql(
-        "create table push as select repeat('x', 900) as a from generate_series(1, 120000); \
-               select count(*) from push; drop table push",
+    run(
+        "postgres",
+        "alter database firedrill_scratch rename to intact; alter database damaged rename to firedrill_scratch",
     );
+}
+
+/// Puts the intact database back.
+fn mend(kept: &Kept) {
+    let script =
+        "drop database firedrill_scratch with (force); alter database intact rename to firedrill_scratch";
+    psql(&own_install(), kept.scratch.cluster().unwrap(), "postgres", script);
 }
 
 fn whole(found: &Structure) {
@@ -73,7 +81,7 @@ fn whole(found: &Structure) {
 async fn damaged_pages_of_tables_and_indexes_are_found_and_intact_ones_are_not() {
     let dump = dumped(TABLES).await;
     let place = parent();
-    let mut kept = Kept::restore(&dump, &own_install(), place.path()).await;
+    let kept = Kept::restore(&dump, &own_install(), place.path()).await;
     let intact = examine(&kept.scratch, true, 3).await.unwrap();
     whole(&intact);
     // t, wide, days_1, the two of large objects, and the overflow of t and wide.
@@ -88,13 +96,12 @@ async fn damaged_pages_of_tables_and_indexes_are_found_and_intact_ones_are_not()
 
     let page = 8192;
     let damages: [(&str, &str, u64, &[u8], bool); 4] = [
-        ("a line pointer of a table", "t", page + 24, &[0xff, 0xff, 0xff, 0x7f], false),
+        ("a line pointer of a table", "t", page + 24, &[0x01, 0x90, 0xc8, 0x00], false),
         ("the header of a table's page", "t", 2 * page, &[0xff; 24], false),
         ("the tuples of an index", "by_note", 3 * page + 6000, &[0x00; 1500], true),
         ("the header of an index's page", "t_pkey", page, &[0xee; 24], true),
     ];
     for (name, relation, offset, bytes, index) in damages {
-        kept.restore_again(&dump).await;
         whole(&examine(&kept.scratch, true, 2).await.unwrap());
         damage(&kept, relation, offset, bytes);
         let found = examine(&kept.scratch, true, 2).await.unwrap();
@@ -102,6 +109,7 @@ async fn damaged_pages_of_tables_and_indexes_are_found_and_intact_ones_are_not()
             found.damaged.iter().find(|one| one.name == format!("public.{relation}") && one.index == index);
         assert!(hit.is_some_and(|hit| hit.faults > 0), "{name}: {found:#?}");
         assert_eq!(found.heaps_checked, found.heaps_expected, "{name}: damage is an answer");
+        mend(&kept);
     }
     kept.scratch.remove().await.unwrap();
 }
@@ -124,7 +132,7 @@ async fn a_row_that_its_index_lacks_is_found_where_the_plan_asks_for_that() {
     let found = examine(&kept.scratch, true, 1).await.unwrap();
     let names: Vec<&str> = found.damaged.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["public.by_note"], "{found:#?}");
-    assert_eq!(found.damaged[0].sqlstate.as_deref(), Some("XX002"));
+    assert_eq!(found.damaged[0].sqlstate.as_deref(), Some("XX001"));
     kept.scratch.remove().await.unwrap();
 }
 
