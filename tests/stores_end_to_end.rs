@@ -73,7 +73,17 @@ fn service(name: &str, location: &str, store: &str) -> String {
 }
 
 #[test]
-fn a_directory_and_a_tar_pass_from_every_kind_of_store() {
+fn a_directory_passes_from_every_kind_of_store() {
+    assert_passes_everywhere("dir", "/");
+}
+
+#[test]
+fn a_tar_passes_from_every_kind_of_store() {
+    assert_passes_everywhere("tar", ".tar");
+}
+
+/// Drills the backup in the folder of this name, which the pattern ends so.
+fn assert_passes_everywhere(format: &str, ending: &str) {
     let (home, s3, azurite) = (Home::new(), S3Server::start(), Azurite::start());
     let local = home.path().join("backups");
     azurite.make("backups");
@@ -101,11 +111,9 @@ fn a_directory_and_a_tar_pass_from_every_kind_of_store() {
         ("azure", format!("az://{ACCOUNT}/backups"), "key"),
         ("local", format!("file://{}", local.display()), ""),
     ];
-    let services = places.iter().flat_map(|(place, root, store)| {
-        [("dir", "/"), ("tar", ".tar")].map(|(format, ending)| {
-            let service = service(&format!("{format}-in-{place}"), &format!("{root}/{format}/"), store);
-            service.replace("}.dump", &format!("}}{ending}"))
-        })
+    let services = places.iter().map(|(place, root, store)| {
+        let service = service(&format!("{format}-in-{place}"), &format!("{root}/{format}/"), store);
+        service.replace("}.dump", &format!("}}{ending}"))
     });
     let stores = [
         s3_store("rclone", &s3.endpoint),
@@ -116,7 +124,7 @@ fn a_directory_and_a_tar_pass_from_every_kind_of_store() {
     variables.extend(azurite.variables());
     let document = home.run(&["run", "--json"], &variables).with(0).document();
     let drills = document["drills"].as_array().unwrap();
-    assert_eq!(drills.len(), 6);
+    assert_eq!(drills.len(), 3);
     for drill in drills {
         let name = drill["service"]["id"].as_str().unwrap();
         assert_eq!(drill["verdict"]["result"], "pass", "{name}: {}", drill["verdict"]);
@@ -127,7 +135,7 @@ fn a_directory_and_a_tar_pass_from_every_kind_of_store() {
         assert_eq!(passed_over.contains("NAME_NOT_FINAL"), name.starts_with("dir"), "{name}: {passed_over}");
     }
     let listed = home.run(&["backups"], &variables).with(0).stdout;
-    assert!(listed.contains(&format!("{moment}/")), "{listed}");
+    assert!(listed.contains(&format!("{moment}{ending}")), "{listed}");
 }
 
 fn s3_store(name: &str, endpoint: &str) -> String {
