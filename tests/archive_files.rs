@@ -1,7 +1,7 @@
 //! Real tar and directory archives of six majors of pg_dump, read to their last byte, and made
 //! worse byte by byte.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers are tests too")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "the helpers are tests too")]
 
 mod archive_support;
 

@@ -1,5 +1,5 @@
 //! Whole drills of archives that are made of files: tar and directory, of six majors of pg_dump.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
 mod archive_support;
 #[path = "support/drill.rs"]
