@@ -30,8 +30,8 @@ pub async fn leave_out(
     let why = |oid: u32, unlogged: bool| {
         // Tables that are named are dumped from whatever schema.
         let dumped = tables.takes(oid) && (tables.only.is_some() || schemas.takes(oid));
-        let with_rows = !without_rows.contains(&oid) && !(scope.no_unlogged_data && unlogged);
-        match (dumped && with_rows && !scope.no_data, stamped.takes(oid)) {
+        let no_rows = without_rows.contains(&oid) || scope.no_data || (scope.no_unlogged_data && unlogged);
+        match (dumped && !no_rows, stamped.takes(oid)) {
             (false, _) => Some(Why::Dump),
             (true, _) if replica && unlogged => Some(Why::Unlogged),
             (true, false) => Some(Why::Stamp),
