@@ -107,6 +107,8 @@ codes! {
     LimitExceeded = "LIMIT_EXCEEDED", Backup;
     /// The archive is of a version or codec that this firedrill does not know.
     UnsupportedVersion = "UNSUPPORTED_VERSION", Environment;
+    /// The backup is encrypted, and its key is missing, unreadable or another one.
+    DecryptionKey = "DECRYPTION_KEY", Environment;
     /// The codec carries no checksum and nothing outside vouches for the bytes.
     NoIntegrityReference = "NO_INTEGRITY_REFERENCE", Environment;
     /// The plan demands a stamp of the source beside the backup, and there is none.

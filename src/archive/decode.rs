@@ -13,7 +13,7 @@ use crate::archive::lz4::Frame;
 
 /// The largest zstd window that is granted: 2^27 bytes, what `pg_dump -Z zstd:long` uses.
 /// Each open stream of such an archive takes that much memory.
-const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+pub(super) const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// How far a stream may unfold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,6 +71,14 @@ pub enum Error {
         /// What was refused.
         what: String,
     },
+    /// It is encrypted, and what the plan gives does not open it.
+    #[error("the backup is {layer}: {what}")]
+    Key {
+        /// The layer that is encrypted.
+        layer: Kind,
+        /// What is missing or does not fit.
+        what: String,
+    },
     /// The source under a stream failed; nothing is said about the archive.
     #[error("the stream of the archive broke off")]
     Source(#[source] io::Error),
@@ -99,6 +107,10 @@ impl Error {
             Error::Unsafe { .. } => {
                 (Code::UnsafeArchive, "find out who wrote the archive before anything of it is restored")
             }
+            Error::Key { .. } => (
+                Code::DecryptionKey,
+                "give the key that the backup was encrypted for in the plan's [service.NAME.backup.decrypt]",
+            ),
             Error::Source(_) => (Code::StoreUnavailable, "run the drill again when the store answers"),
         };
         Reason::new(code, self.to_string(), remedy)
@@ -121,6 +133,10 @@ impl Error {
     /// A table of contents that does not end where its file does.
     pub fn behind_the_entries(at: u64) -> Error {
         Error::corrupt("there is something behind the entries of 'toc.dat'", at)
+    }
+
+    pub(super) fn no_key(layer: Kind, what: &str) -> Error {
+        Error::Key { layer, what: what.to_owned() }
     }
 
     pub(super) fn corrupt(what: impl Into<String>, at: u64) -> Error {
@@ -161,6 +177,7 @@ mod tests {
             (Error::Unsupported { what: "x".into() }, Code::UnsupportedVersion),
             (Error::Limit { what: "x".into(), limit: 1 }, Code::LimitExceeded),
             (Error::Unsafe { what: "x".into() }, Code::UnsafeArchive),
+            (Error::no_key(Kind::Age, "x"), Code::DecryptionKey),
             (Error::Source(io::ErrorKind::TimedOut.into()), Code::StoreUnavailable),
         ];
         for (error, code) in errors {

@@ -70,6 +70,15 @@ impl<R> Frame<R> {
         &mut self.source
     }
 
+    pub fn into_source(self) -> R {
+        self.source
+    }
+
+    /// Whether the whole content has a checksum behind it, which the decoder looks at.
+    pub fn has_checksum(&self) -> bool {
+        self.flags & CONTENT_CHECKSUM != 0
+    }
+
     /// Follows `passed`, which lies within the present part.
     fn follow(&mut self, passed: &[u8]) -> io::Result<()> {
         self.bytes = self.bytes.saturating_add(passed.len() as u64);

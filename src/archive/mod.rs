@@ -40,6 +40,7 @@ mod tar_walker;
 mod toc;
 mod walker;
 mod wire;
+mod wrap;
 
 pub use blocks::{BlockWalker, Piece, Trailer};
 pub use copy::CopyTarget;
@@ -66,3 +67,4 @@ pub use survey::{Survey, SurveyedObject, SurveyedTable, survey, survey_directory
 pub use tar_walker::TarWalker;
 pub use toc::{TableOfData, Toc};
 pub use walker::Walker;
+pub use wrap::{ITERATIONS_MAX, KeyError, Keys, LAYERS_MAX, Layer, Openssl, OpensslDigest, Unwrapped, unwrap};

@@ -165,6 +165,7 @@ fn group(code: Code) -> Group {
         | Code::ArtifactCorrupt
         | Code::NotAnArchive
         | Code::UnsupportedVersion
+        | Code::DecryptionKey
         | Code::NoIntegrityReference => Group::Bytes,
         Code::RestoreErrors | Code::EntriesUnaccounted | Code::StructureDamaged => Group::Restore,
         Code::NoTableData
