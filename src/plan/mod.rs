@@ -4,6 +4,7 @@
 //! line, its key and a remedy. What comes out has its defaults filled in.
 
 pub mod check;
+pub mod decrypt;
 pub mod drift;
 pub mod duration;
 pub mod evidence;
@@ -14,6 +15,7 @@ pub mod number;
 pub mod pattern;
 pub mod proof;
 mod read;
+pub mod secret;
 pub mod service;
 pub mod show;
 pub mod size;
@@ -23,6 +25,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use check::{Check, Question};
+pub use decrypt::Decrypt;
 pub use drift::{Drift, Weight};
 pub use evidence::{Evidence, KeySource, Remote, Signing};
 pub use expectation::Expectation;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::plan::fault::Complaint;
-use crate::plan::{Check, Drift, Pattern, Proof, duration};
+use crate::plan::{Check, Decrypt, Drift, Pattern, Proof, duration};
 use crate::postgres::Isolation;
 use crate::store::{self, Location};
 
@@ -89,6 +89,8 @@ pub struct Backup {
     /// Whether an archive may pass whose bytes nothing vouches for: no sidecar digest, no
     /// checksum of the store, none of the codec. Default: no.
     pub accept_unanchored: bool,
+    /// The keys to encrypted backups, where the plan names any.
+    pub decrypt: Option<Decrypt>,
 }
 
 /// Which backup is drilled.

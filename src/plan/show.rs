@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::plan::{
-    Amcheck, Backup, Check, Drift, Evidence, Expectation, KeySource, Plan, Proof, Question, Restore, Scratch,
+    Amcheck, Backup, Check, Decrypt, Drift, Evidence, Expectation, KeySource, Plan, Proof, Question, Restore, Scratch,
     Service, Signing, TableName, Weight, duration, size,
 };
 use crate::postgres::Isolation;
@@ -132,6 +132,9 @@ fn one_service(text: &mut String, service: &Service) {
         }
     }
     backup(&mut Section::begin(text, &format!("[{header}.backup]")), &service.backup);
+    if let Some(keys) = &service.backup.decrypt {
+        decrypt(&mut Section::begin(text, &format!("[{header}.backup.decrypt]")), keys);
+    }
     scratch(&mut Section::begin(text, &format!("[{header}.scratch]")), &service.scratch);
     restore(&mut Section::begin(text, &format!("[{header}.restore]")), &service.restore);
     if service.minimum != Default::default() {
@@ -157,6 +160,29 @@ fn backup(section: &mut Section<'_>, backup: &Backup) {
     section.length("written_within", Some(backup.written_within));
     section.some("dump_timezone", backup.dump_timezone.as_ref().and_then(|zone| zone.iana_name()));
     section.raw("accept_unanchored", &backup.accept_unanchored.to_string());
+}
+
+fn decrypt(section: &mut Section<'_>, decrypt: &Decrypt) {
+    let sources = [
+        ("age_identity", &decrypt.age_identity),
+        ("passphrase", &decrypt.passphrase),
+        ("openpgp_key", &decrypt.openpgp_key),
+        ("openpgp_key_passphrase", &decrypt.openpgp_key_passphrase),
+    ];
+    for (name, source) in sources {
+        match source {
+            Some(KeySource::File(path)) => section.path(&format!("{name}_file"), Some(path)),
+            Some(KeySource::Variable(variable)) => section.quoted(&format!("{name}_env"), variable),
+            Some(KeySource::Credential(credential)) => {
+                section.quoted(&format!("{name}_credential"), credential);
+            }
+            None => {}
+        }
+    }
+    if let Some(openssl) = decrypt.openssl {
+        section.quoted("openssl.digest", openssl.digest.as_str());
+        section.number("openssl.iterations", Some(openssl.iterations));
+    }
 }
 
 fn scratch(section: &mut Section<'_>, scratch: &Scratch) {

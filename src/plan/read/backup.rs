@@ -6,7 +6,7 @@ use crate::plan::fault::{Complaint, shortened};
 use crate::plan::read::faults::Faults;
 use crate::plan::read::nearest::nearest;
 use crate::plan::read::table::Table;
-use crate::plan::read::{Context, store, text};
+use crate::plan::read::{Context, decrypt, store, text};
 use crate::plan::{Backup, Pattern, Select};
 use crate::store::{Location, Options};
 
@@ -33,6 +33,8 @@ pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) ->
     let written_within = table.take_duration("written_within", faults).unwrap_or(WRITTEN_WITHIN);
     let dump_timezone = table.take_text("dump_timezone", faults, text::timezone);
     let accept_unanchored = table.take_bool("accept_unanchored", faults).unwrap_or_default();
+    let decrypt =
+        table.take_table("decrypt", faults).map(|table| decrypt::read(table, context, faults));
     table.finish(faults);
     Some(Backup {
         location: location?,
@@ -45,6 +47,7 @@ pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) ->
         written_within,
         dump_timezone,
         accept_unanchored,
+        decrypt,
     })
 }
 

@@ -63,7 +63,7 @@ fn read_public(table: &mut Table<'_>, context: &Context<'_>, faults: &mut Faults
 }
 
 /// The name of a systemd credential: it becomes the name of a file.
-fn credential(text: &str) -> Result<String, Complaint> {
+pub fn credential(text: &str) -> Result<String, Complaint> {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if text.is_empty() || text.len() > 255 || !text.chars().all(fine) || text.starts_with('.') {
         return Err(Complaint::new(

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod decrypt;
 mod drift;
 mod evidence;
 mod faults;
