@@ -181,7 +181,8 @@ impl Recovery<'_> {
         let beside = digest_beside(&store, &selection.backup).await?;
         let outside = anchor_outside(&store, &selection.backup, beside, None).await?;
         let kept = outside.as_ref().and_then(|outside| outside.kept);
-        let opened = open_backup(&store, &selection.backup, kept, self.tuning(), self.events)
+        let keys = restore::keys(backup.decrypt.as_ref()).map_err(|error| error.reason())?;
+        let opened = open_backup(&store, &selection.backup, kept, keys, self.tuning(), self.events)
             .await
             .map_err(|halted| halted.error.reason())?;
         let expected = outside.map_or_else(|| anchor_inside(opened.toc().header.compression), |o| o.expected);

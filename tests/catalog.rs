@@ -52,6 +52,7 @@ fn backup(pattern: Option<&str>) -> plan::Backup {
         written_within: DAY,
         dump_timezone: None,
         accept_unanchored: false,
+        decrypt: None,
     }
 }
 

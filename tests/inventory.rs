@@ -53,6 +53,7 @@ fn planned() -> plan::Backup {
         written_within: Duration::from_secs(86_400),
         dump_timezone: None,
         accept_unanchored: false,
+        decrypt: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What vouches for the stored bytes, strongest first: a digest beside the backup, a checksum
 //! that the store has kept since the upload, the codec's own checksum, nothing.
 
-use crate::archive::Compression;
+use crate::archive::{Compression, Layer};
 use crate::catalog::{Backup, LISTING_BYTES_MAX, parse_digest_sidecar, parse_listing_sidecar};
 use crate::digest::Digest;
 use crate::record::{Anchor, ExpectedArtifact, Sha256};
@@ -79,6 +79,15 @@ fn sha256(source: Anchor, digest: Digest) -> ExpectedArtifact {
         sha256: Some(Sha256::from(digest)),
         checksum: None,
     }
+}
+
+/// What is left where nothing outside vouches, once all was read: the checksum of the outermost
+/// layer that has one over every byte, else that of the archive's codec.
+pub fn inside_of(layers: &[Layer], compression: Compression) -> ExpectedArtifact {
+    let checked = layers.iter().find_map(|layer| Some((layer.kind, layer.checksum?)));
+    let Some((kind, checksum)) = checked else { return inside(compression) };
+    let algorithm = Some(format!("{checksum} of {}", kind.as_str()));
+    ExpectedArtifact { source: Anchor::Codec, algorithm, sha256: None, checksum: None }
 }
 
 /// What is left where nothing outside vouches: the codec's own checksum, if it has one.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::archive::Toc;
+use crate::archive::{Layer, Toc};
 use crate::catalog::{self, Catalog, ConsistencyPoint, RejectedFor, Selection};
 use crate::drill::site::Site;
 use crate::event::{EventKind, Events};
@@ -12,7 +12,7 @@ use crate::proof::{
     Alike, Answer, Apart, Beside, CheckReport, CheckSort, Comparison, Differing, Objects, Sourced, State,
 };
 use crate::record::{
-    Artifact, BesideRows, Between, CheckKind, CheckOutcome, CheckRecord, Compared, Copied, CopyChoice,
+    Artifact, ArtifactLayer, BesideRows, Between, CheckKind, CheckOutcome, CheckRecord, Compared, Copied, CopyChoice,
     DIFFERENCES_MAX, Difference, Engine, Environment, EnvironmentKind, ExcludedEntry, ExpectedArtifact,
     Extension, FailedEntry, Freshness, Listing, Millis, Moment, Network, Newest, NotStamped, Observed,
     ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected, RejectedReason,
@@ -193,6 +193,16 @@ pub fn archive(record: &mut Record, toc: &Toc, expected: ExpectedArtifact) {
     artifact.database = Some(header.database.clone()).filter(|database| !database.is_empty());
     artifact.dump_server_version = Some(header.server_version.clone());
     artifact.dump_tool_version = Some(header.dump_version.clone());
+}
+
+/// What stood around the archive, and what of it was seen to hold.
+pub fn layers(layers: &[Layer]) -> Vec<ArtifactLayer> {
+    let layer = |layer: &Layer| ArtifactLayer {
+        kind: layer.kind.as_str().to_owned(),
+        key: layer.how.map(str::to_owned),
+        checksum: layer.checksum.map(str::to_owned),
+    };
+    layers.iter().map(layer).collect()
 }
 
 /// The bytes that were read.

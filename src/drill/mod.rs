@@ -229,6 +229,7 @@ impl Stages<'_> {
         let backup = &self.service.backup;
         let store = Store::open(&backup.location, &backup.store).await.map_err(|error| error.reason())?;
         owned.store = Some(store.clone());
+        let keys = restore::keys(backup.decrypt.as_ref()).map_err(|error| error.reason())?;
         let listing = store.list().await.map_err(|error| error.reason())?;
         let catalog = Catalog::new(listing, backup);
         let select = &backup.select;
@@ -249,7 +250,7 @@ impl Stages<'_> {
         let anchor = anchor::outside(&store, chosen, beside, stamp.as_ref()).await?;
 
         let kept = anchor.as_ref().and_then(|anchor| anchor.kept);
-        let opened = match opening::open(&store, chosen, kept, self.tuning(), self.events).await {
+        let opened = match opening::open(&store, chosen, kept, keys, self.tuning(), self.events).await {
             Ok(opened) => opened,
             Err(halted) => return Err(self.second_opinion(halted, &store, chosen, record).await),
         };
@@ -318,6 +319,7 @@ impl Stages<'_> {
         backup: &Backup,
         record: &mut Record,
     ) -> Result<Restored, Reason> {
+        let compression = opened.toc().header.compression;
         let manner = Manner::drill(self.jobs(), self.service.restore.copy);
         let restored = match restore::restore(opened, scratch, manner, self.watch, self.events).await {
             Ok(restored) => restored,
@@ -328,8 +330,13 @@ impl Stages<'_> {
         fill::tables_without_rows(record, &restored, self.events);
         if let Some(artifact) = record.artifact.as_mut() {
             let observed = fill::observed(&restored.read);
+            artifact.layers = fill::layers(&restored.read.layers);
+            if matches!(artifact.expected.source, Anchor::Codec | Anchor::None) {
+                artifact.expected = anchor::inside_of(&restored.read.layers, compression);
+            }
             artifact.matches = match artifact.expected.source {
-                // Each stream was decompressed to its end, where its checksum stands.
+                // Each stream, or a layer around all, was decompressed to its end, where its
+                // checksum stands.
                 Anchor::Codec => Some(true),
                 _ => artifact.expected.agrees_with(&observed),
             };

@@ -1,11 +1,14 @@
 //! A chosen backup as an archive, whether it is one object or a directory of them.
 
+use std::sync::Arc;
+
+use crate::archive::Keys;
 use crate::catalog::Backup;
 use crate::event::Events;
 use crate::restore::{self, Archive, FileListing, Halted, Read};
 use crate::store::{ChecksumAlgorithm, Download, Store, Tuning};
 
-/// Reads a backup up to the end of its table of contents.
+/// Reads a backup up to the end of its table of contents; `keys` open the layers around it.
 ///
 /// # Errors
 /// The store would not give the bytes, or they are not an archive.
@@ -13,6 +16,7 @@ pub async fn open(
     store: &Store,
     backup: &Backup,
     kept: Option<ChecksumAlgorithm>,
+    keys: Arc<Keys>,
     tuning: Tuning,
     events: &Events,
 ) -> Result<Archive, Halted> {
@@ -22,7 +26,7 @@ pub async fn open(
     }
     let object = &backup.object;
     let download = Download::new(store, object, 0..object.bytes, tuning);
-    restore::open(download, object.bytes, kept, events).await.map(Archive::from)
+    restore::open(download, object.bytes, kept, keys, events).await.map(Archive::from)
 }
 
 /// Reads a backup once more, for its digest and the checksum that the store keeps alone.

@@ -100,6 +100,10 @@ fn of_the_artifact(record: &Record, found: &mut Vec<WarningLine>) {
         let detail = "only the archive's own checksums vouch for the stored bytes, not a digest from outside";
         warn(found, WarningCode::IntegrityUnanchored, detail);
     }
+    if artifact.layers.iter().any(|layer| layer.key.is_some() && layer.kind == "openssl enc") {
+        let detail = "openssl enc does not authenticate: bytes that were changed show only by what is inside";
+        warn(found, WarningCode::EncryptionUnauthenticated, detail);
+    }
     if let Some(trailing) = artifact.trailing_bytes.filter(|bytes| *bytes > 0) {
         warn(
             found,

@@ -21,6 +21,9 @@ pub struct Artifact {
     /// Whether what was read is what was expected; absent where that could not be told.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     pub matches: Option<bool>,
+    /// The layers of compression and encryption around the archive, outermost first; none where
+    /// it lies as pg_dump wrote it.
+    pub layers: Vec<ArtifactLayer>,
     /// The kind of archive, such as `pg_dump-custom` or `pg_dump-directory`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
@@ -59,6 +62,7 @@ impl Artifact {
                 checksum: None,
             },
             matches: None,
+            layers: Vec::new(),
             format: None,
             archive_version: None,
             compression: None,
@@ -81,6 +85,21 @@ impl ExpectedArtifact {
             (None, None) | (Some(_), Some(_)) => None,
         }
     }
+}
+
+/// One layer of compression or encryption around an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArtifactLayer {
+    /// Which: `gzip`, `zstd`, `lz4`, `xz`, `bzip2`, `age`, `openpgp` or `openssl enc`.
+    pub kind: String,
+    /// How the key to an encrypted one is held, such as `X25519`; never which key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The checksum or authentication over every byte inside that was seen to hold to the end;
+    /// absent where there is none, or where the end was not reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
 }
 
 /// The stored bytes as they were read, before any decompression.

@@ -26,7 +26,7 @@ mod value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use artifact::{Anchor, Artifact, ExpectedArtifact, ObservedArtifact};
+pub use artifact::{Anchor, Artifact, ArtifactLayer, ExpectedArtifact, ObservedArtifact};
 pub use controls::{CONTROLS, Control, control};
 pub use drift::{
     CHANGES_MAX, ComparedWith, Drift, DriftPolicy, DroppedRows, Figure, Names, Renamed, SchemaChange, Weight,

@@ -140,6 +140,8 @@ warnings! {
     NoObjective = "NO_OBJECTIVE";
     /// Only the codec's own checksum vouches for the stored bytes.
     IntegrityUnanchored = "INTEGRITY_UNANCHORED";
+    /// The backup is encrypted in a way that does not tell whether it was changed.
+    EncryptionUnauthenticated = "ENCRYPTION_UNAUTHENTICATED";
     /// Nothing from the source takes part in the proof: no stamp.
     SourceNotInProof = "SOURCE_NOT_IN_PROOF";
     /// The scratch ran with settings that production must not have.

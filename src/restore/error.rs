@@ -19,6 +19,11 @@ impl Error {
         Error { reason: Reason::new(code, detail, remedy) }
     }
 
+    /// A restore that stops for `reason`.
+    pub fn from_reason(reason: Reason) -> Error {
+        Error { reason }
+    }
+
     /// The archive itself can't be read further.
     pub fn archive(source: &archive::Error) -> Error {
         Error { reason: source.reason() }

@@ -20,6 +20,7 @@ mod error;
 mod files;
 mod given;
 mod input;
+mod keys;
 mod large_objects;
 mod listing;
 mod load;
@@ -33,6 +34,7 @@ mod scratch;
 mod shape;
 mod spans;
 mod stream;
+mod unwrap;
 mod ways;
 mod zone;
 
@@ -45,6 +47,7 @@ use futures_util::future::try_join_all;
 pub use error::{Error, Failure};
 pub use files::{Files, open as open_files};
 pub use given::GivenDatabase;
+pub use keys::keys;
 pub use large_objects::Sum as LargeObjectSum;
 pub use listing::{FileListing, read_files};
 pub use load::Sent;
@@ -57,7 +60,7 @@ pub use spans::{Kind as SpanKind, Spans};
 pub use stream::{Body, Opened, Read};
 pub use zone::ZoneSamples;
 
-use crate::archive::{CopyTarget, Entry, Front, Kind, Opening, SNIFF_BYTES, Toc, Walker, sniff};
+use crate::archive::{CopyTarget, Entry, Front, Keys, Kind, Opening, SNIFF_BYTES, Toc, Walker, sniff};
 use crate::clock::Stopwatch;
 use crate::event::{EventKind, Events};
 use crate::plan::CopyForm;
@@ -162,7 +165,7 @@ impl From<Error> for Halted {
 }
 
 /// Reads a stream of `bytes` up to the end of the table of contents; `kept` is the checksum
-/// that the store keeps of it.
+/// that the store keeps of it, and `keys` open what it may be encrypted with.
 ///
 /// # Errors
 /// The store would not give the bytes, or they are not an archive; then `read` tells whether
@@ -171,27 +174,33 @@ pub async fn open(
     download: Download,
     bytes: u64,
     kept: Option<ChecksumAlgorithm>,
+    keys: Arc<Keys>,
     events: &Events,
 ) -> Result<Opened, Halted> {
     let mut opening = Opening::new();
-    let mut input = Input::new(download, kept, events);
-    let first = first_bytes(&mut input).await?;
+    let mut input = Input::new(download, kept, events).unwrapped(keys);
+    let first = match first_bytes(&mut input).await {
+        Ok(first) => first,
+        Err(error) => return Err(Halted { read: input.drain_after(&error).await, error }),
+    };
     if sniff(&first) == Kind::PlainSql {
         return plain::open(input, bytes, &first).await;
     }
     let mut first = Some(first).filter(|first| !first.is_empty());
     loop {
         let part = match first.take() {
-            Some(first) => Some(first),
-            None => input.next().await?,
+            Some(first) => Ok(Some(first)),
+            None => input.next().await,
         };
-        let Some(part) = part else {
-            let error = Error::archive(&opening.end());
-            return Err(Halted { error, read: Some(Box::new(input.finish())) });
+        let pushed = match part {
+            Ok(Some(part)) => opening.push(part).map_err(Error::from),
+            Ok(None) => Err(opening.end().into()),
+            Err(error) => Err(error),
         };
-        match opening.push(part) {
+        match pushed {
             Ok(None) => {}
             Ok(Some(Front { toc, walker, rest })) => {
+                let bytes = if input.layers().is_empty() { bytes } else { u64::MAX };
                 return Ok(Opened {
                     toc: Arc::new(toc),
                     input,
@@ -199,10 +208,7 @@ pub async fn open(
                     body: Body::Blocks { walker: Box::new(walker), rest },
                 });
             }
-            Err(error) => {
-                let error = Error::archive(&error);
-                return Err(Halted { error, read: input.drain().await.map(Box::new) });
-            }
+            Err(error) => return Err(Halted { read: input.drain_after(&error).await, error }),
         }
     }
 }
@@ -528,5 +534,5 @@ fn account(
 pub async fn read_again(download: Download, kept: Option<ChecksumAlgorithm>) -> Result<Read, Error> {
     let mut input = Input::new(download, kept, &Events::silent());
     while input.next().await?.is_some() {}
-    Ok(input.finish())
+    input.finish()
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use crate::archive::{
-    Compression, Decoded, InsertColumn, InsertReader, Piece as Block, RowReader, Toc, Walker, decode,
+    Compression, Decoded, InsertColumn, InsertReader, Layer, Piece as Block, RowReader, Toc, Walker, decode,
 };
 use crate::digest::Digest;
 use crate::restore::Error;
@@ -42,6 +42,8 @@ pub struct Read {
     pub bytes: u64,
     /// Bytes after the last block that belong to nothing.
     pub trailing_bytes: u64,
+    /// The layers around the archive, outermost first, and what of them was seen to hold.
+    pub layers: Vec<Layer>,
 }
 
 /// An archive whose table of contents was read, and the rest of which is still to come.
@@ -50,7 +52,7 @@ pub struct Opened {
     pub toc: Arc<Toc>,
     /// The rest of the stream; it has summed everything that was read.
     pub input: Input,
-    /// The size of the object.
+    /// The size of the archive; the largest number where layers around it hide it.
     pub bytes: u64,
     /// What comes behind the table of contents.
     pub body: Body,
@@ -105,7 +107,15 @@ impl Reader {
                     self.halt(error);
                 }
             }
-            part = self.next_part(&mut input).inspect_err(|error| self.halt(error.clone()))?;
+            part = match self.next_part(&mut input) {
+                Err(error) if error.reason().code.blame() == Blame::Backup => {
+                    walker = None;
+                    self.halt(error);
+                    self.next_part(&mut input)
+                }
+                part => part,
+            }
+            .inspect_err(|error| self.halt(error.clone()))?;
         }
         let trailing_bytes = match walker.map(Walker::finish) {
             Some(Ok(trailer)) => trailer.unread_bytes,
@@ -116,7 +126,7 @@ impl Reader {
             None => 0,
         };
         self.board.stream_over();
-        Ok(Read { trailing_bytes, ..input.finish() })
+        Ok(Read { trailing_bytes, ..input.finish()? })
     }
 
     /// Says why first, and then cuts off the decoder, which could only say that it was.

@@ -175,7 +175,7 @@ async fn open(archive: &[u8]) -> (TempDir, Opened) {
     let object = store.list().await.unwrap().objects.remove(0);
     let tuning = Tuning { connections: 2, part_bytes: 1 << 16 };
     let download = Download::new(&store, &object, 0..object.bytes, tuning);
-    let opened = restore::open(download, object.bytes, None, &silence()).await.unwrap();
+    let opened = restore::open(download, object.bytes, None, Arc::default(), &silence()).await.unwrap();
     (folder, opened)
 }
 

@@ -43,6 +43,10 @@ pub(super) fn open<'k>(
         },
     };
     let (session, how) = session_key(&esk, keys)?;
+    if !begins_as_it_should(&mut edata, &session).map_err(Error::Source)? {
+        let what = "what comes out is nothing known: the passphrase is another, or its beginning is damaged";
+        return Err(Error::no_key(Kind::OpenPgp, what));
+    }
     let options =
         DecryptionOptions::new().enable_gnupg_aead().set_seipdv1_read_mode(Seipdv1ReadMode::Streaming);
     edata.decrypt_with_options(&session, options).map_err(|error| match error {
@@ -51,6 +55,24 @@ pub(super) fn open<'k>(
     })?;
     let opened = Opened { how: Some(how), checksum: Some(checksum) };
     Ok((Box::new(Decrypted { content: Content::open(edata)?, ended: false }), opened))
+}
+
+/// A passphrase alone makes a session key, and any makes one. Before an MDC message its cipher
+/// puts a block whose last two bytes come twice, so that a wrong one is told from damage.
+fn begins_as_it_should(edata: &mut Edata<'_>, session: &PlainSessionKey) -> io::Result<bool> {
+    let Edata::SymEncryptedProtectedData { reader } = edata else { return Ok(true) };
+    let PlainSessionKey::V3_4 { sym_alg, key } = session else { return Ok(true) };
+    if !matches!(reader.config(), ProtectedDataConfig::Seipd(SymEncryptedProtectedDataConfig::V1)) {
+        return Ok(true);
+    }
+    let block = sym_alg.block_size();
+    let mut prefix = match reader.get_mut().fill_buf()?.get(..block + 2) {
+        Some(prefix) => prefix.to_vec(),
+        // Too short for anything: that is told below.
+        None => return Ok(true),
+    };
+    let decrypted = sym_alg.decrypt_with_iv_regular(key.as_ref(), &vec![0; block], &mut prefix);
+    Ok(decrypted.is_ok() && prefix.get(block.saturating_sub(2)..block) == prefix.get(block..))
 }
 
 fn does_not_open() -> Error {

@@ -44,12 +44,13 @@ pub async fn open(mut input: Input, bytes: u64, first: &[u8]) -> Result<Opened, 
     script.dump.push(first);
     while !script.over && script.next.is_none() {
         let read = match script.dump.next_item() {
-            Ok(None) => match input.next().await? {
-                Some(part) => {
+            Ok(None) => match input.next().await {
+                Ok(Some(part)) => {
                     script.dump.push(&part);
                     Ok(())
                 }
-                None => script.finish(),
+                Ok(None) => script.finish(),
+                Err(error) => return Err(Halted { read: input.drain_after(&error).await, error }),
             },
             Ok(item) => {
                 script.next = item;
@@ -120,7 +121,7 @@ pub async fn restore(
     let after = after::After { scratch, toc: &toc, roles: &roles, manner, watch, events };
     whole.merge(after.run(&dispositions, &whole.loads).await?);
     let loads = Loads::sort(&toc, &dispositions, whole);
-    let mut restored = account(toc.clone(), &dispositions, before, loads, input.finish());
+    let mut restored = account(toc.clone(), &dispositions, before, loads, input.finish()?);
     restored.placeholder_roles = roles.into_made();
     Ok(restored)
 }
