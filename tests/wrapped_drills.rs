@@ -143,8 +143,16 @@ fn changed(mut stored: Vec<u8>, at: usize) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_layer_that_was_damaged_fails_after_a_second_reading() {
     let ring = KeyRing::new();
-    let files =
-        ["gzip.gz", "zstd.zst", "lz4.lz4", "xz.xz", "bzip2.bz2", "age.gz.age", "openssl.gz.enc", "gpg-passphrase.gpg"];
+    let files = [
+        "gzip.gz",
+        "zstd.zst",
+        "lz4.lz4",
+        "xz.xz",
+        "bzip2.bz2",
+        "age.gz.age",
+        "openssl.gz.enc",
+        "gpg-passphrase.gpg",
+    ];
     let damaged = files.into_iter().flat_map(|file| {
         let stored = wrapped(file);
         let (middle, cut) = (changed(stored.clone(), 20_000), stored[..20_000].to_vec());
@@ -161,7 +169,11 @@ async fn a_layer_that_was_damaged_fails_after_a_second_reading() {
         assert_eq!(record.verdict.result.0, Verdict::Fail, "{told}");
         let code = codes(record)[0];
         assert!([Code::ArtifactCorrupt, Code::ArtifactTruncated].contains(&code), "{told}");
-        if name.ends_with("-cut") && !name.contains("age") && !name.contains("gpg") && !name.contains("openssl") {
+        if name.ends_with("-cut")
+            && !name.contains("age")
+            && !name.contains("gpg")
+            && !name.contains("openssl")
+        {
             assert_eq!(code, Code::ArtifactTruncated, "{told}");
         }
         assert!(record.artifact.as_ref().unwrap().observed.is_some(), "{told}");
@@ -190,7 +202,8 @@ async fn a_key_that_is_missing_or_another_one_is_no_fault_of_the_backup() {
         ("readable", "gzip.gz", ring.line("passphrase_file", "open"), "others may read it"),
         ("empty", "gzip.gz", "decrypt.passphrase_env = 'FIREDRILL_NOT_SET'".into(), "is not set"),
     ];
-    let services = table.iter().map(|(name, file, lines, _)| Service::new(name, &wrapped(file)).backup_with(lines));
+    let services =
+        table.iter().map(|(name, file, lines, _)| Service::new(name, &wrapped(file)).backup_with(lines));
     let ran = drilled(services.collect()).await;
     for (name, _, _, words) in &table {
         let record = ran.of(name);

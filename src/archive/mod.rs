@@ -67,4 +67,6 @@ pub use survey::{Survey, SurveyedObject, SurveyedTable, survey, survey_directory
 pub use tar_walker::TarWalker;
 pub use toc::{TableOfData, Toc};
 pub use walker::Walker;
-pub use wrap::{ITERATIONS_MAX, KeyError, Keys, LAYERS_MAX, Layer, Openssl, OpensslDigest, Unwrapped, unwrap};
+pub use wrap::{
+    ITERATIONS_MAX, KeyError, Keys, LAYERS_MAX, Layer, Openssl, OpensslDigest, Unwrapped, unwrap,
+};

@@ -68,7 +68,10 @@ fn read(path: &Path, forbidden: u32) -> Result<Zeroizing<Vec<u8>>, (String, Stri
     })?;
     if mode & forbidden != 0 {
         let why = format!("others may read it (mode {:o})", mode & 0o777);
-        return Err((why, format!("run chmod 600 {}; if others may have read it, make a new key", path.display())));
+        return Err((
+            why,
+            format!("run chmod 600 {}; if others may have read it, make a new key", path.display()),
+        ));
     }
     Ok(bytes)
 }
@@ -103,7 +106,11 @@ mod tests {
         for (mode, taken) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o666, false)] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             let secret = take("the passphrase", &KeySource::File(path.clone()));
-            assert_eq!(secret.as_deref().ok().map(Vec::as_slice), taken.then_some(&b"hunter2\n"[..]), "{mode:o}");
+            assert_eq!(
+                secret.as_deref().ok().map(Vec::as_slice),
+                taken.then_some(&b"hunter2\n"[..]),
+                "{mode:o}"
+            );
             if let Err(error) = secret {
                 assert_eq!(error.reason().code, Code::DecryptionKey);
                 assert!(error.reason().remedy.contains("chmod 600"), "{error}");

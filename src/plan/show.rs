@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::plan::{
-    Amcheck, Backup, Check, Decrypt, Drift, Evidence, Expectation, KeySource, Plan, Proof, Question, Restore, Scratch,
-    Service, Signing, TableName, Weight, duration, size,
+    Amcheck, Backup, Check, Decrypt, Drift, Evidence, Expectation, KeySource, Plan, Proof, Question, Restore,
+    Scratch, Service, Signing, TableName, Weight, duration, size,
 };
 use crate::postgres::Isolation;
 use crate::store::Options;

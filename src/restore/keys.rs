@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::archive::{Keys, KeyError};
+use crate::archive::{KeyError, Keys};
 use crate::plan::secret::{self, take};
 use crate::plan::{Decrypt, KeySource};
 use crate::restore::Error;
@@ -20,7 +20,9 @@ pub fn keys(decrypt: Option<&Decrypt>) -> Result<Arc<Keys>, Error> {
         put(AGE, decrypt.age_identity.as_ref(), |text| keys.add_age(text))?;
         put("the passphrase", decrypt.passphrase.as_ref(), |text| keys.set_passphrase(text))?;
         put(PGP, decrypt.openpgp_key.as_ref(), |bytes| keys.add_openpgp(bytes))?;
-        put(PGP_PASSPHRASE, decrypt.openpgp_key_passphrase.as_ref(), |text| keys.set_openpgp_passphrase(text))?;
+        put(PGP_PASSPHRASE, decrypt.openpgp_key_passphrase.as_ref(), |text| {
+            keys.set_openpgp_passphrase(text)
+        })?;
         if let Some(openssl) = decrypt.openssl {
             keys.set_openssl(openssl);
         }

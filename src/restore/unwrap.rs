@@ -135,11 +135,7 @@ fn undo(first: Bytes, taken: Receiver<Result<Bytes, ()>>, keys: &Keys, pieces: &
     let _ = pieces.blocking_send(ended);
 }
 
-fn undo_all(
-    source: PieceSource<Parts>,
-    keys: &Keys,
-    pieces: &Sender<Message>,
-) -> Result<(), archive::Error> {
+fn undo_all(source: PieceSource<Parts>, keys: &Keys, pieces: &Sender<Message>) -> Result<(), archive::Error> {
     let mut unwrapped = unwrap(source, keys, Limits::default())?;
     if pieces.blocking_send(Message::Layers(unwrapped.layers())).is_err() {
         return Ok(());

@@ -21,9 +21,10 @@ pub(super) fn open<'k>(
     let decryptor = Decryptor::new_buffered(source).map_err(refused)?;
     let scrypt = decryptor.is_scrypt();
     let reader = if scrypt {
-        let passphrase = keys.passphrase.as_ref().ok_or_else(|| {
-            Error::no_key(Kind::Age, "it needs a passphrase, and the plan gives none")
-        })?;
+        let passphrase = keys
+            .passphrase
+            .as_ref()
+            .ok_or_else(|| Error::no_key(Kind::Age, "it needs a passphrase, and the plan gives none"))?;
         let text = std::str::from_utf8(passphrase)
             .map_err(|_| Error::no_key(Kind::Age, "the passphrase is not UTF-8"))?;
         let mut identity = age::scrypt::Identity::new(SecretString::from(text.to_owned()));

@@ -3,9 +3,13 @@
 use std::io::{self, BufRead, Read};
 
 use pgp::composed::{
-    DecryptionOptions, Edata, Esk, Message, PlainSessionKey, SignedSecretKey, decrypt_session_key_with_password,
+    DecryptionOptions, Edata, Esk, Message, PlainSessionKey, SignedSecretKey,
+    decrypt_session_key_with_password,
 };
-use pgp::packet::{ProtectedDataConfig, PublicKeyEncryptedSessionKey, SymEncryptedProtectedDataConfig, SymKeyEncryptedSessionKey};
+use pgp::packet::{
+    ProtectedDataConfig, PublicKeyEncryptedSessionKey, SymEncryptedProtectedDataConfig,
+    SymKeyEncryptedSessionKey,
+};
 use pgp::types::{DecryptionKey, EskType, Password, PkeskVersion, Seipdv1ReadMode, StringToKey};
 
 use crate::archive::error::Error;

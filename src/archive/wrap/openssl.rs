@@ -61,7 +61,8 @@ pub(super) fn open<'k>(
 ) -> Result<(Box<dyn Read + Send + 'k>, Opened), Error> {
     let wanting = |what| Error::no_key(Kind::OpensslEnc, what);
     let how = keys.openssl.ok_or_else(|| wanting("the plan gives no digest and iterations for it"))?;
-    let passphrase = keys.passphrase.as_ref().ok_or_else(|| wanting("the plan gives no passphrase for it"))?;
+    let passphrase =
+        keys.passphrase.as_ref().ok_or_else(|| wanting("the plan gives no passphrase for it"))?;
     let mut header = [0; MAGIC.len() + 8];
     source.read_exact(&mut header).map_err(Error::Source)?;
     let salt = header.get(MAGIC.len()..).unwrap_or_default();
@@ -75,7 +76,8 @@ pub(super) fn open<'k>(
     let (key, iv) = derived.split_at(32);
     let decryptor = Decryptor::<Aes256>::new_from_slices(key, iv)
         .map_err(|_| Error::Unsupported { what: "a key of another length".to_owned() })?;
-    let cbc = Cbc { source, decryptor, buffer: Vec::with_capacity(PIECE_BYTES), given: 0, ready: 0, bytes: 0 };
+    let cbc =
+        Cbc { source, decryptor, buffer: Vec::with_capacity(PIECE_BYTES), given: 0, ready: 0, bytes: 0 };
     Ok((Box::new(cbc), Opened { how: Some("passphrase, AES-256-CBC, not authenticated"), checksum: None }))
 }
 

@@ -108,7 +108,9 @@ impl<R: BufRead> Packets<R> {
                     self.pass_over(rest, rest)?;
                     return Ok(Some(Carrier::Literal));
                 }
-                Some(ONE_PASS_SIGNATURE | SIGNATURE | MARKER | PADDING) => self.pass_over(0, OTHER_BYTES_MAX)?,
+                Some(ONE_PASS_SIGNATURE | SIGNATURE | MARKER | PADDING) => {
+                    self.pass_over(0, OTHER_BYTES_MAX)?
+                }
                 Some(_) => return Err(damaged()),
             }
         }

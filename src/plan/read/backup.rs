@@ -33,8 +33,7 @@ pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) ->
     let written_within = table.take_duration("written_within", faults).unwrap_or(WRITTEN_WITHIN);
     let dump_timezone = table.take_text("dump_timezone", faults, text::timezone);
     let accept_unanchored = table.take_bool("accept_unanchored", faults).unwrap_or_default();
-    let decrypt =
-        table.take_table("decrypt", faults).map(|table| decrypt::read(table, context, faults));
+    let decrypt = table.take_table("decrypt", faults).map(|table| decrypt::read(table, context, faults));
     table.finish(faults);
     Some(Backup {
         location: location?,

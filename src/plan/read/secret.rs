@@ -3,7 +3,7 @@
 use crate::plan::fault::Complaint;
 
 /// How to give a secret to whom, by the key under which somebody tried to.
-const KEYS: [(&str, &str); 16] = [
+const KEYS: [(&str, &str); 19] = [
     ("account_key", "put it into an environment variable and name that with account_key_env"),
     ("shared_key", "put it into an environment variable and name that with account_key_env"),
     ("sas", "put it into an environment variable and name that with sas_env"),
@@ -16,6 +16,9 @@ const KEYS: [(&str, &str); 16] = [
     ("secret_access_key", AWS),
     ("aws_secret_access_key", AWS),
     ("session_token", AWS),
+    ("passphrase", "put it into a file or a variable and name that with passphrase_file or passphrase_env"),
+    ("age_identity", "put it into a file and name that with age_identity_file"),
+    ("openpgp_key", "put it into a file and name that with openpgp_key_file"),
     ("token", OUT),
     ("secret", OUT),
     ("password", OUT),
@@ -39,8 +42,10 @@ pub fn in_key(key: &str) -> Option<Complaint> {
 pub fn in_value(value: &str) -> Option<Complaint> {
     let what = if has_aws_key_id(value) {
         "an AWS access key"
-    } else if value.contains("PRIVATE KEY-----") {
+    } else if value.contains("PRIVATE KEY-----") || value.contains("PRIVATE KEY BLOCK-----") {
         "a private key"
+    } else if value.to_ascii_uppercase().contains("AGE-SECRET-KEY-") {
+        "an identity of age"
     } else if value.contains("AccountKey=") || value.contains("SharedAccessSignature=") {
         "an Azure connection string"
     } else if value.contains("sig=") && value.contains("sv=") {
@@ -92,6 +97,8 @@ mod tests {
             "AKIAIOSFODNN7EXAMPLE",
             "key is ASIAIOSFODNN7EXAMPLE.",
             "-----BEGIN RSA PRIVATE KEY-----\nMIIE",
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQVY",
+            "AGE-SECRET-KEY-1QQQQ",
             "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=abc==",
             "?sv=2024-11-04&ss=b&sig=abc",
             "postgres://app:hunter2@db/orders",
