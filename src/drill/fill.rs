@@ -12,12 +12,12 @@ use crate::proof::{
     Alike, Answer, Apart, Beside, CheckReport, CheckSort, Comparison, Differing, Objects, Sourced, State,
 };
 use crate::record::{
-    Artifact, ArtifactLayer, BesideRows, Between, CheckKind, CheckOutcome, CheckRecord, Compared, Copied, CopyChoice,
-    DIFFERENCES_MAX, Difference, Engine, Environment, EnvironmentKind, ExcludedEntry, ExpectedArtifact,
-    Extension, FailedEntry, Freshness, Listing, Millis, Moment, Network, Newest, NotStamped, Observed,
-    ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected, RejectedReason,
-    Restore, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord, TableState, WarningCode,
-    WarningLine,
+    Artifact, ArtifactLayer, BesideRows, Between, CheckKind, CheckOutcome, CheckRecord, Compared, Copied,
+    CopyChoice, DIFFERENCES_MAX, Difference, Engine, Environment, EnvironmentKind, ExcludedEntry,
+    ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, Millis, Moment, Network, Newest,
+    NotStamped, Observed, ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record, RecoveryPoint,
+    Rejected, RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord,
+    TableState, WarningCode, WarningLine,
 };
 use crate::restore::{Read, Restored, SpanKind};
 use crate::store::Tuning;

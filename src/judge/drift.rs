@@ -150,7 +150,7 @@ fn before(figure: &Figure) -> String {
 fn bears_itself_out(record: &Record, drift: &Drift, findings: &mut Findings) {
     let fidelity = record.fidelity.as_ref();
     let observed = record.artifact.as_ref().and_then(|artifact| artifact.observed.as_ref());
-    let now = [
+    let figures = [
         (&drift.rows, fidelity.map(|fidelity| fidelity.rows_total), "drift.rows"),
         (&drift.tables, fidelity.map(|fidelity| fidelity.tables_expected), "drift.tables"),
         (&drift.artifact_bytes, observed.map(|observed| observed.bytes), "drift.artifact_bytes"),
@@ -160,7 +160,7 @@ fn bears_itself_out(record: &Record, drift: &Drift, findings: &mut Findings) {
             "drift.restored_bytes",
         ),
     ];
-    for (figure, elsewhere, name) in now {
+    for (figure, elsewhere, name) in figures {
         findings.measured(figure.after, name);
         findings.must_agree(
             elsewhere.is_none() || figure.after == elsewhere,

@@ -42,7 +42,13 @@ impl FileListing {
         for (name, digest) in &self.digests {
             hasher.update(format!("{digest}  {name}\n").as_bytes());
         }
-        Read { digest: hasher.finish(), checksum: None, bytes: self.bytes, trailing_bytes, layers: Vec::new() }
+        Read {
+            digest: hasher.finish(),
+            checksum: None,
+            bytes: self.bytes,
+            trailing_bytes,
+            layers: Vec::new(),
+        }
     }
 }
 
