@@ -14,8 +14,10 @@ use tempfile::TempDir;
 const COMMANDS: &[&[&str]] = &[
     &[],
     &["run"],
+    &["restore"],
     &["backups"],
     &["history"],
+    &["stamp"],
     &["plan"],
     &["plan", "check"],
     &["plan", "show"],

@@ -47,7 +47,7 @@ async fn a_signed_stamp_joins_the_proof_and_vouches_for_the_archive() {
     source.create("shop", "", SHOP).await;
     let (key, public) = keygen(place.path()).unwrap();
     let stamped = stamp(&source, "shop", &["--key", key.to_str().unwrap()], &[]);
-    let plain = read(&stamped.bytes, &[public.clone()]).unwrap();
+    let plain = read(&stamped.bytes, std::slice::from_ref(&public)).unwrap();
     assert_eq!(plain.signed_by.as_deref(), Some(public.id()));
     let stamp = &plain.predicate;
     let tables: BTreeSet<String> =
@@ -320,12 +320,15 @@ async fn a_stamp_of_another_major_zone_or_format_is_still_equal() {
     }
 }
 
+/// A name, options of the stamp and of the dump, and what must stand as left out.
+type LeftOut = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_left_out_stands_in_the_stamp_and_is_warned_of() {
     let place = parent();
     let source = Source::start(place.path()).await;
     source.create("shop", "", SHOP).await;
-    let table: &[(&str, &[&str], &[&str], &[&str])] = &[
+    let table: &[LeftOut] = &[
         ("stamp", &["--exclude-table", "app.log"], &[], &["app.log stamp"]),
         (
             "data",

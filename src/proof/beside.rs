@@ -251,19 +251,18 @@ mod tests {
             assert_eq!(alike.expected - alike.equal, differing.len() as u64);
             differing.into_iter().map(|one| format!("{} {}", one.class, one.name)).collect::<Vec<_>>()
         };
-        let index = "INDEX app.by_name".to_owned();
         assert_eq!(differing(all(), true), [""; 0]);
         assert_eq!(differing(all()[..3].to_vec(), true), [""; 0], "event triggers are not restored");
-        assert_eq!(differing(all()[1..].to_vec(), true), [index.clone()]);
+        assert_eq!(differing(all()[1..].to_vec(), true), ["INDEX app.by_name"]);
         let with = |change: fn(&mut Item)| {
             let mut back = all();
             change(&mut back[0]);
             back
         };
         let other = with(|item| item.definition = Digest::of(b"hash (name)"));
-        assert_eq!(differing(other.clone(), true), [index.clone()]);
+        assert_eq!(differing(other.clone(), true), ["INDEX app.by_name"]);
         assert_eq!(differing(other, false), [""; 0], "another major writes it otherwise");
-        assert_eq!(differing(with(|item| item.state = "invalid".into()), false), [index]);
+        assert_eq!(differing(with(|item| item.state = "invalid".into()), false), ["INDEX app.by_name"]);
         let mut more = all();
         more.push(item(Class::View, "extra", "select 1", ""));
         assert_eq!(differing(more, true), ["VIEW app.extra"]);
