@@ -5,7 +5,9 @@
 //!
 //! It makes the database of `fixtures/benchmark/orders.sql`, dumps it compressed and
 //! uncompressed, and restores each dump in turn by both, into fresh clusters with the same
-//! settings, interleaved. Medians and the ratio of each pair are printed; firedrill's own peak
+//! settings, interleaved. Medians and the ratio of each pair are printed, of the time on the
+//! wall and of the processors' time of server and client together, which other work on the
+//! machine disturbs less; firedrill's own peak
 //! memory is measured in a process of its own. After each timed restore the rows of every
 //! table are counted and hashed by the server and compared with the source's.
 
@@ -23,6 +25,8 @@ use firedrill::postgres::{
 };
 use firedrill::restore::{self, DATABASE, Manner, Scratch};
 use firedrill::store::{Download, Location, Options, Store, Tuning};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -47,7 +51,7 @@ async fn bench() -> Result<(), Failure> {
     let install = choose_install(&find_installs(None), 13)?;
     let source = Source::make(&install, folder.path(), rows).await?;
     println!("PostgreSQL {}, {} rows in the largest table, {} cores", install.version.text, rows, cores());
-    for archive in &source.archives {
+    for archive in source.archives.iter().filter(|archive| chosen(archive)) {
         compare(&install, &source, archive, pairs).await?;
     }
     memory(&source.archives)
@@ -82,46 +86,128 @@ impl Source {
 async fn compare(install: &Install, source: &Source, archive: &Path, pairs: usize) -> Result<(), Failure> {
     let bytes = std::fs::metadata(archive)?.len();
     println!("\n{} ({} MiB)", archive.file_name().unwrap_or_default().to_string_lossy(), bytes >> 20);
-    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ours, mut theirs, mut ratios, mut cpu_ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for pair in 0..pairs {
         let firedrill = timed_firedrill(install, source, archive).await?;
         let pg_restore = timed_pg_restore(install, source, archive).await?;
-        let ratio = pg_restore.as_secs_f64() / firedrill.as_secs_f64();
-        println!(
-            "  pair {}: firedrill {:6.2} s, pg_restore -j{} {:6.2} s, ratio {ratio:.2}",
-            pair + 1,
-            firedrill.as_secs_f64(),
-            cores(),
-            pg_restore.as_secs_f64()
-        );
-        ours.push(firedrill.as_secs_f64());
-        theirs.push(pg_restore.as_secs_f64());
+        let (ratio, cpu_ratio) = (pg_restore.wall / firedrill.wall, pg_restore.cpu() / firedrill.cpu());
+        println!("  pair {}: firedrill {firedrill}", pair + 1);
+        println!("     pg_restore -j{} {pg_restore}; wall {ratio:.2}, cpu {cpu_ratio:.2}", cores());
+        ours.push(firedrill.wall);
+        theirs.push(pg_restore.wall);
         ratios.push(ratio);
+        cpu_ratios.push(cpu_ratio);
     }
-    let (ours, theirs, ratio) = (median(ours), median(theirs), median(ratios));
-    println!("  median: firedrill {ours:.2} s, pg_restore {theirs:.2} s, {ratio:.2} times as fast");
+    let spread = |ratios: &[f64]| {
+        let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = ratios.iter().copied().fold(0.0, f64::max);
+        format!("{:.2} ({least:.2} to {most:.2})", median(ratios.to_vec()))
+    };
+    let (ours, theirs) = (median(ours), median(theirs));
+    println!("  median: firedrill {ours:.2} s, pg_restore {theirs:.2} s");
+    println!("  times as fast: {}; times less cpu: {}", spread(&ratios), spread(&cpu_ratios));
     Ok(())
 }
 
-async fn timed_firedrill(install: &Install, source: &Source, archive: &Path) -> Result<Duration, Failure> {
+/// How long a restore took, in seconds.
+struct Took {
+    wall: f64,
+    /// What the server and all of its children spent.
+    server: f64,
+    /// What the client spent: firedrill, or pg_restore.
+    client: f64,
+}
+
+impl Took {
+    fn cpu(&self) -> f64 {
+        self.server + self.client
+    }
+}
+
+impl std::fmt::Display for Took {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:6.2} s, cpu {:5.1} s (server {:5.1}, client {:4.1})",
+            self.wall,
+            self.cpu(),
+            self.server,
+            self.client
+        )
+    }
+}
+
+/// Clocks that were started before a restore.
+struct Clocks {
+    began: Instant,
+    server: f64,
+    client: f64,
+}
+
+impl Clocks {
+    fn start(cluster: &Cluster) -> Result<Clocks, Failure> {
+        Ok(Clocks { server: server_cpu(cluster.server_pid())?, client: client_cpu()?, began: Instant::now() })
+    }
+
+    fn stop(&self, cluster: &Cluster) -> Result<Took, Failure> {
+        let wall = self.began.elapsed().as_secs_f64();
+        let (server, client) = (server_cpu(cluster.server_pid())? - self.server, client_cpu()? - self.client);
+        Ok(Took { wall, server, client })
+    }
+}
+
+/// Seconds of processor time of this process and of the children that it has waited for.
+fn client_cpu() -> Result<f64, Failure> {
+    let mut seconds = 0.0;
+    for who in [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN] {
+        let usage = getrusage(who)?;
+        for time in [usage.user_time(), usage.system_time()] {
+            seconds += time.num_microseconds() as f64 / 1e6;
+        }
+    }
+    Ok(seconds)
+}
+
+/// Seconds of processor time of a server, its children that are over, and those that live.
+fn server_cpu(server: u32) -> Result<f64, Failure> {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let fields = |pid: &str| -> Option<Vec<u64>> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // Behind the name of the program, which may hold anything: parent first, times later.
+        let (_, rest) = stat.rsplit_once(')')?;
+        Some(rest.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect())
+    };
+    let sum = |fields: &[u64], count: usize| fields.iter().skip(11).take(count).sum::<u64>();
+    let own = fields(&server.to_string()).ok_or("the server is gone")?;
+    let mut ticks = sum(&own, 4);
+    for process in std::fs::read_dir("/proc")?.flatten() {
+        let child = process.file_name().to_str().and_then(fields);
+        if let Some(child) = child.filter(|child| child.get(1) == Some(&u64::from(server))) {
+            ticks += sum(&child, 4);
+        }
+    }
+    Ok(ticks as f64 / TICKS_PER_SECOND)
+}
+
+async fn timed_firedrill(install: &Install, source: &Source, archive: &Path) -> Result<Took, Failure> {
     let mut scratch = Scratch::in_cluster(start(install).await?, install.version.major);
-    let began = Instant::now();
+    let clocks = Clocks::start(scratch.cluster().ok_or("the scratch has no cluster of its own")?)?;
     restore_into(&mut scratch, archive).await?;
-    let took = began.elapsed();
     let cluster = scratch.cluster().ok_or("the scratch has no cluster of its own")?;
+    let took = clocks.stop(cluster)?;
     verify(install, cluster, DATABASE, source)?;
     scratch.remove().await?;
     Ok(took)
 }
 
-async fn timed_pg_restore(install: &Install, source: &Source, archive: &Path) -> Result<Duration, Failure> {
+async fn timed_pg_restore(install: &Install, source: &Source, archive: &Path) -> Result<Took, Failure> {
     let cluster = start(install).await?;
-    let began = Instant::now();
+    let clocks = Clocks::start(&cluster)?;
     client(install, "createdb", &cluster, &["-T", "template0", "bench"])?;
     let jobs = format!("-j{}", cores());
     client(install, "pg_restore", &cluster, &["-O", &jobs, "-d", "bench", &archive.to_string_lossy()])?;
     client(install, "psql", &cluster, &["-q", "-X", "-d", "bench", "-c", "CHECKPOINT"])?;
-    let took = began.elapsed();
+    let took = clocks.stop(&cluster)?;
     verify(install, &cluster, "bench", source)?;
     cluster.stop().await?;
     Ok(took)
@@ -141,7 +227,7 @@ async fn restore_into(scratch: &mut Scratch, archive: &Path) -> Result<(), Failu
         .map_err(|halted| halted.error)?;
     scratch.make_database(&opened.toc).await?;
     let watch = Stopwatch::start();
-    let manner = Manner::drill(cores(), CopyForm::Auto);
+    let manner = Manner::drill(cores(), copy_form());
     let restored =
         restore::restore(opened, scratch, manner, watch, &events).await.map_err(|halted| halted.error)?;
     if !restored.failures.is_empty() {
@@ -241,6 +327,20 @@ fn hash(install: &Install, cluster: &Cluster, database: &str) -> Result<String, 
 
 fn verify(install: &Install, cluster: &Cluster, database: &str, source: &Source) -> Result<(), Failure> {
     if hash(install, cluster, database)? == source.hash { Ok(()) } else { Err("the rows differ".into()) }
+}
+
+/// Whether this archive is timed: all of them, or the one that the environment names.
+fn chosen(archive: &Path) -> bool {
+    let name = archive.file_stem().unwrap_or_default();
+    std::env::var_os("FIREDRILL_BENCH_ARCHIVE").is_none_or(|only| only == name)
+}
+
+/// Which form of COPY is timed.
+fn copy_form() -> CopyForm {
+    match std::env::var("FIREDRILL_BENCH_COPY").as_deref() {
+        Ok("text") => CopyForm::Text,
+        _ => CopyForm::Auto,
+    }
 }
 
 fn number(variable: &str, default: u64) -> Result<u64, Failure> {

@@ -1,6 +1,7 @@
 //! The board between the stream and the connections: what is open, what may be taken next,
 //! what came of it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ pub enum Work {
 pub struct Board {
     state: Mutex<State>,
     changed: Notify,
+    idle: AtomicUsize,
     /// Bounds the loads that are open at once, and with them memory.
     openings: Arc<Semaphore>,
     /// Cancelled when the restore has halted: decoders and connections stop.
@@ -107,6 +109,7 @@ impl Board {
                 spans: Spans::default(),
             }),
             changed: Notify::new(),
+            idle: AtomicUsize::new(0),
             openings: Arc::new(Semaphore::new(loads_open_max)),
             cancel: abandoned.child_token(),
             abandoned,
@@ -206,7 +209,11 @@ impl Board {
             match self.look() {
                 Look::Work(work) => return Some(work),
                 Look::Over => return None,
-                Look::Wait => changed.await,
+                Look::Wait => {
+                    self.idle.fetch_add(1, Ordering::SeqCst);
+                    changed.await;
+                    self.idle.fetch_sub(1, Ordering::SeqCst);
+                }
             }
         }
     }
@@ -232,6 +239,11 @@ impl Board {
     /// Whether a connection that waits for pieces had better do something else.
     pub fn has_other_work(&self) -> bool {
         self.state().schedule.has_next()
+    }
+
+    /// Connections that wait for something to do.
+    pub fn idle(&self) -> usize {
+        self.idle.load(Ordering::SeqCst)
     }
 
     /// An entry was run.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::archive::Toc;
+use crate::archive::{Entry, Toc};
 use crate::event::{EventKind, Events};
 use crate::postgres::{self, quote_literal};
 use crate::restore::binary;
@@ -91,7 +91,10 @@ impl Connection<'_> {
         let began = board.elapsed();
         let (kind, name): (Arc<str>, Arc<str>) = (entry.kind.as_str().into(), entry.qualified_name().into());
         events.emit(EventKind::EntryStarted { kind: kind.clone(), name: name.clone() });
-        let ran = self.runner.run(entry).await;
+        let ran = match self.share_the_cores(entry).await {
+            Ok(()) => self.runner.run(entry).await,
+            Err(error) => Err(error),
+        };
         if builds_index(entry) {
             board.note(Kind::Index, began);
         } else if entry.kind.ends_with("CONSTRAINT") {
@@ -105,6 +108,16 @@ impl Connection<'_> {
         events.emit(EventKind::EntryFinished { kind, name });
         board.finish_entry(id, failure);
         Ok(())
+    }
+
+    /// An index is built by several processes only where connections, and so cores, are idle:
+    /// beside other work they would cost more than they bring.
+    async fn share_the_cores(&self, entry: &Entry) -> Result<(), postgres::Error> {
+        if !builds_index(entry) {
+            return Ok(());
+        }
+        let workers = self.place.board.idle();
+        self.runner.session().run(&format!("SET max_parallel_maintenance_workers = {workers}")).await
     }
 
     async fn load(&mut self, load: &Arc<Load>) -> Result<(), Error> {
@@ -164,7 +177,7 @@ impl Connection<'_> {
     ) -> Result<Option<Prepared>, postgres::Error> {
         let binary = piece.binary.is_some();
         let rows_before = copied.seen.hash.rows();
-        let mut copy = self.runner.session().copy_in(&self.in_form(statement, binary)).await?;
+        let mut copy = self.runner.session().copy_in(&self.in_form(load, statement, binary)).await?;
         if binary {
             copy.send(Bytes::from_static(binary::HEADER)).await?;
         }
@@ -193,12 +206,15 @@ impl Connection<'_> {
     }
 
     /// Only rows of text are in the encoding of the statement, which is the archive's.
-    fn in_form(&self, statement: &str, binary: bool) -> String {
+    fn in_form(&self, load: &Load, statement: &str, binary: bool) -> String {
+        // Frozen rows spare every later reader the question whether they are visible. Only a
+        // table that was emptied in this very transaction may have them.
+        let freeze = if matches!(load.way, Way::CopyAlone { .. }) { ", FREEZE true" } else { "" };
         if binary {
-            return format!("{statement} WITH (FORMAT binary)");
+            return format!("{statement} WITH (FORMAT binary{freeze})");
         }
         let encoding = quote_literal(self.place.toc.encoding.name());
-        format!("{statement} WITH (ENCODING {encoding})")
+        format!("{statement} WITH (ENCODING {encoding}{freeze})")
     }
 
     /// One transaction for the entry; each object's content is one row of the hash.

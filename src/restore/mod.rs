@@ -316,7 +316,7 @@ pub async fn go_on(
     watch: Stopwatch,
     events: &Events,
 ) -> Result<Restored, Halted> {
-    let Manner { jobs, copy, rules } = manner;
+    let Manner { jobs, rules, .. } = manner;
     let archive = archive.into();
     let stored = archive.stored_bytes();
     let (toc, source) = match archive {
@@ -346,7 +346,7 @@ pub async fn go_on(
         before::run(Task { toc: &toc, dispositions: &dispositions, roles: &roles, how, done }, session)
             .await?;
     let session = scratch.connect_to_restore(&toc).await?;
-    let mut decided = ways::decide(&toc, &dispositions, &before.failed, &stored, copy, &session).await?;
+    let mut decided = ways::decide(&toc, &dispositions, &before.failed, &stored, manner, &session).await?;
     decided.ways.retain(|entry, _| !done.contains(entry));
     drop(session);
 

@@ -5,16 +5,21 @@ use std::collections::{HashMap, HashSet};
 use crate::archive::{CopyTarget, Encoding, Entry, InsertColumn, Toc};
 use crate::plan::CopyForm;
 use crate::postgres::Session;
-use crate::restore::Error;
 use crate::restore::binary::{self, Kind};
 use crate::restore::error::Failure;
 use crate::restore::load::{Planned, Way};
 use crate::restore::policy::{Disposition, Rows};
 use crate::restore::shape::RowShape;
 use crate::restore::stream::Ways;
+use crate::restore::{Error, Manner};
 
 /// Below this compressed size one connection takes a table alone, and spares the log.
 const ALONE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// With so few connections one takes a table of any size alone: the cores are busy all the
+/// same, and the log, the locks and the second look at each row are spared. Measured on two
+/// cores: 2.8 s of processor time instead of 3.3 s.
+const ALONE_JOBS_MAX: usize = 2;
 
 /// Every type and what is inside of it that tells something of the dumping session: 1184 is
 /// `timestamptz` and 17 is `bytea` in every PostgreSQL. Multiranges came with 14.
@@ -66,10 +71,10 @@ pub async fn decide(
     dispositions: &[Disposition],
     failed: &HashSet<u32>,
     stored: &HashMap<u32, u64>,
-    copy: CopyForm,
+    manner: Manner,
     session: &Session,
 ) -> Result<Decided, Error> {
-    let columns = Columns::read(session, copy, &toc.encoding).await?;
+    let columns = Columns::read(session, manner, &toc.encoding).await?;
     let mut decided = Decided { ways: Ways::new(), skipped: Vec::new() };
     for (entry, disposition) in toc.entries.iter().zip(dispositions) {
         match disposition {
@@ -92,12 +97,13 @@ pub async fn decide(
     Ok(decided)
 }
 
-fn way(rows: &Rows, target: &CopyTarget, stored_bytes: Option<u64>) -> Way {
+fn way(rows: &Rows, target: &CopyTarget, stored_bytes: Option<u64>, jobs: usize) -> Way {
     let statement = target.copy_in();
     // Only a table that this restore has made may be emptied first, and never a partitioned
     // root, which other entries fill as well.
     let ours_alone = rows.table_entry.is_some() && !rows.through_root;
-    if ours_alone && stored_bytes.is_some_and(|bytes| bytes <= ALONE_BYTES_MAX) {
+    let small = jobs <= ALONE_JOBS_MAX || stored_bytes.is_some_and(|bytes| bytes <= ALONE_BYTES_MAX);
+    if ours_alone && small {
         return Way::CopyAlone { statement, truncate: format!("TRUNCATE TABLE ONLY {}", target.name()) };
     }
     Way::Copy { statement }
@@ -120,6 +126,8 @@ pub struct Columns {
     of: HashMap<(String, String), Vec<Column>>,
     /// Whether rows may be put in the binary form.
     binary: bool,
+    /// Connections that work at once.
+    jobs: usize,
 }
 
 struct Column {
@@ -156,7 +164,7 @@ impl Columns {
     ///
     /// # Errors
     /// The server is gone.
-    pub async fn read(session: &Session, copy: CopyForm, encoding: &Encoding) -> Result<Columns, Error> {
+    pub async fn read(session: &Session, manner: Manner, encoding: &Encoding) -> Result<Columns, Error> {
         let sql = "SELECT n.nspname, c.relname, a.attname, a.atttypid, a.attgenerated <> '' \
                    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -176,8 +184,8 @@ impl Columns {
             of.entry((schema.clone(), table.clone())).or_default().push(column);
         }
         // Binary rows are in the session's encoding, whatever the COPY statement says.
-        let binary = copy == CopyForm::Auto && encoding.name().eq_ignore_ascii_case("UTF8");
-        Ok(Columns { of, binary })
+        let binary = manner.copy == CopyForm::Auto && encoding.name().eq_ignore_ascii_case("UTF8");
+        Ok(Columns { of, binary, jobs: manner.jobs })
     }
 
     /// How the rows of `entry` are put, of which so many bytes are stored.
@@ -197,7 +205,7 @@ impl Columns {
                 format!("{}.{}", target.schema, target.table)
             }
             .into(),
-            way: way(rows, &target, stored_bytes),
+            way: way(rows, &target, stored_bytes, self.jobs),
             shape: self.shape(&target, rows.through_root),
             columns: self.binary_form(&target),
             inserted,

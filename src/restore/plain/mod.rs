@@ -140,7 +140,9 @@ struct Round<'a> {
 impl Round<'_> {
     async fn run(&self, script: Script, input: Input) -> Result<(Script, Input, Outcome), Halted> {
         let session = self.scratch.connect_to_restore(self.toc).await?;
-        let columns = Columns::read(&session, self.manner.copy, &self.toc.encoding).await?;
+        // A script may hold rows of one table twice: none is emptied for being alone.
+        let manner = Manner { jobs: usize::MAX, ..self.manner };
+        let columns = Columns::read(&session, manner, &self.toc.encoding).await?;
         drop(session);
         let nothing = Schedule::new(self.toc, &[]);
         let board =
