@@ -581,7 +581,7 @@ fn without_a_pinned_head_a_missing_end_is_found_by_the_cadence() {
     let start = night(0).run.started_at.at();
     let at = |hours| start + SignedDuration::from_hours(hours);
     let options = Options {
-        expect_every: Some(Duration::from_hours(26)),
+        expected: Expected::Every(Duration::from_hours(26)),
         since: Some(at(-1)),
         until: Some(at(97)),
         ..Options::default()
@@ -593,7 +593,7 @@ fn without_a_pinned_head_a_missing_end_is_found_by_the_cadence() {
     fs::remove_file(&archive.files[3]).unwrap();
     assert!(archive.faults(&Options::default()).is_empty(), "the chain alone does not show it");
     let report = archive.verified(&options);
-    let [gap] = report.logs[0].gaps.as_slice() else { panic!("{report:#?}") };
+    let [gap] = report.logs[0].coverage.as_ref().unwrap().gaps.as_slice() else { panic!("{report:#?}") };
     assert_eq!((gap.from.at(), gap.to.at(), gap.missing), (at(48), at(97), 1));
     assert_eq!(report.trust(), Trust::Signatures);
 }

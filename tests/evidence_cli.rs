@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use firedrill::evidence::{Log, PUBLIC_FILE, keygen};
 use firedrill::exit_code::ExitCode;
+use firedrill::judge::pronounce;
+use firedrill::record::Objectives;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -91,8 +93,9 @@ fn a_sound_log_is_told_with_its_level_of_trust_and_what_was_not_looked_at() {
         "3 pass",
         key,
         &head,
+        "each of 3 nights has a record, by the plan's cadence as the signed records state it",
         "--expect-head",
-        "--expect-every",
+        "whether drills were due after the last one (--until)",
         "sound, L2:",
     ]);
 
@@ -112,8 +115,9 @@ fn each_fault_is_told_with_its_file_and_what_to_do() {
     let archive = Archive::without(5, &[2]);
     let answer = archive.verify(&[]).ended(ExitCode::Failed);
     let after = archive.files[3].file_name().unwrap().to_str().unwrap();
-    answer.says(&["orders: 1 fault, L1", after, "places 3 to 3 have no file"]);
-    answer.says(&["PLACE_MISSING; take the missing file from another copy", "not sound: 1 fault; L1"]);
+    answer.says(&["orders: 2 faults, L1", after, "places 3 to 3 have no file"]);
+    answer.says(&["PLACE_MISSING; take the missing file from another copy", "not sound: 2 faults; L1"]);
+    answer.says(&["1 of 5 records that were due are missing RECORDS_MISSING; ask why no drill ran then"]);
     let json = archive.verify(&["--json"]).ended(ExitCode::Failed).json();
     let fault = &json["logs"][0]["records"][2]["faults"][0];
     assert_eq!(fault["code"], "PLACE_MISSING");
@@ -127,11 +131,100 @@ fn nights_without_a_record_are_counted_in_the_period() {
     let period = ["--expect-every", "26h", "--since", "2026-11-20", "--until", "2026-11-26"];
     let answer = archive.verify(&period).ended(ExitCode::Failed);
     answer.says(&["2 of 7 nights have no record: 2 between 2026-11-24T02:30:00.112Z and", "RECORDS_MISSING"]);
+    answer.says(&["; by a cadence of 26h (--expect-every)"]);
     let until = ["--expect-every", "26h", "--since", "2026-11-20", "--until", "2026-11-24"];
     archive.verify(&until).ended(ExitCode::Passed).says(&["each of 5 nights has a record", "L2"]);
     // Without an end, the period lasts until now: the records are of the future of none of us.
     let json = archive.verify(&[&period[..], &["--json"]].concat()).ended(ExitCode::Failed).json();
     assert_eq!((&json["logs"][0]["due"], &json["logs"][0]["gaps"][0]["missing"]), (&7.into(), &2.into()));
+}
+
+/// A log of its own beside the archive's, of these nights, each record changed.
+fn other_log(archive: &Archive, name: &str, nights: &[i64], change: fn(usize, &mut Objectives)) {
+    let log = Log::open(&archive.root.path().join(name), "orders").unwrap();
+    for (at, number) in nights.iter().enumerate() {
+        let mut record = night(*number);
+        change(at, &mut record.objectives);
+        pronounce(&mut record);
+        log.append(&mut record, Some(&archive.key)).unwrap();
+    }
+}
+
+fn states_none(objectives: &mut Objectives) {
+    (objectives.expected_period_ms, objectives.grace_ms) = (None, None);
+}
+
+#[test]
+fn nights_without_a_record_are_counted_by_the_cadence_that_records_state() {
+    let archive = archive(1);
+    // Nobody drilled in the nights of the 22nd and the 24th: the chain is whole, and two are missing.
+    other_log(&archive, "lazy", &[0, 1, 3, 5, 6], |_, _| {});
+    let verify =
+        |more: &[&str]| archive.evidence(&[&["verify", "--key", PUBLIC_FILE][..], more, &["lazy"]].concat());
+    let answer = verify(&[]).ended(ExitCode::Failed);
+    answer.says(&[
+        "2 of 7 nights have no record: 1 between 2026-11-21T02:30:00.112Z and 2026-11-23T02:30:00.112Z; 1",
+        "by the plan's cadence as the signed records state it: every 24h, 2h of grace",
+        "RECORDS_MISSING",
+        "not sound: 1 fault; L1",
+    ]);
+    let json = verify(&["--json"]).ended(ExitCode::Failed).json();
+    let log = &json["logs"][0];
+    assert_eq!(
+        (&log["due"], &log["unmeasured"], &log["cadence_from"]),
+        (&7.into(), &0.into(), &"stated".into())
+    );
+    let cadence = serde_json::json!([{ "period_ms": 86_400_000, "grace_ms": 7_200_000 }]);
+    assert_eq!(log["cadences"], cadence);
+
+    // Whoever asks is asked no more: each second night will do.
+    let asked = verify(&["--expect-every", "49h", "--until", "2026-11-26"]).ended(ExitCode::Passed);
+    asked.says(&["has a record, by a cadence of 2d1h (--expect-every)", "sound, L2"]);
+    // Before its first record a log owes nothing, and after its last until the period ends.
+    let period = ["--since", "2026-11-01", "--until", "2026-11-28"];
+    let answer = verify(&period).ended(ExitCode::Failed);
+    answer
+        .says(&["4 of 9 nights have no record: 1 between 2026-11-21T02:30:00.112Z", "2 between 2026-11-26"]);
+
+    let bundle = ["bundle", "--directory", "lazy", "--key", PUBLIC_FILE, "--out", "bundle.tar.gz"];
+    archive.evidence(&bundle).ended(ExitCode::Failed).says(&["2 of 7 nights have no record"]);
+    // What began before the period says that it is not the beginning of the drills.
+    fs::remove_file(archive.root.path().join("bundle.tar.gz")).unwrap();
+    let answer =
+        archive.evidence(&[&bundle[..], &["--since", "2026-11-22"]].concat()).ended(ExitCode::Failed);
+    answer.says(&["2 of 5 nights have no record: 1 between 2026-11-22T00:00:00.000Z and 2026-11-23"]);
+}
+
+#[test]
+fn behind_records_without_a_cadence_nobody_looks_and_that_is_told() {
+    let archive = archive(1);
+    other_log(&archive, "none", &[0, 4, 9], |_, objectives| states_none(objectives));
+    let none = archive.evidence(&["verify", "--key", PUBLIC_FILE, "none"]).ended(ExitCode::Passed);
+    none.says(&["sound, L2", "unchecked", "since the records state no cadence (--expect-every)"]);
+    assert!(!none.stdout.contains("coverage"), "{}", none.stdout);
+    let json = archive.evidence(&["verify", "--key", PUBLIC_FILE, "--json", "none"]).ended(ExitCode::Passed);
+    let log = &json.json()["logs"][0];
+    assert_eq!((log.get("due"), log.get("cadence_from"), &log["gaps"]), (None, None, &Value::Array(vec![])));
+
+    // The second alone states none; a word that nobody signed is no cadence either.
+    other_log(&archive, "some", &[0, 1, 5], |at, objectives| {
+        if at == 1 {
+            states_none(objectives);
+        }
+    });
+    let some = archive.evidence(&["verify", "--key", PUBLIC_FILE, "some"]).ended(ExitCode::Passed);
+    some.says(&["each of 3 nights has a record", "missing behind 1 record of no cadence (--expect-every)"]);
+    let other = reviewer(&archive, "stranger").with_file_name(PUBLIC_FILE);
+    let strange = archive.evidence(&["verify", "--key", other.to_str().unwrap(), "some"]);
+    strange.ended(ExitCode::Failed).says(&["since the records state no cadence"]);
+}
+
+#[test]
+fn drills_by_hand_one_after_the_other_are_no_gap() {
+    let archive = archive(1);
+    other_log(&archive, "often", &[0, 0, 0, 1, 1], |_, _| {});
+    let often = archive.evidence(&["verify", "--key", PUBLIC_FILE, "often"]).ended(ExitCode::Passed);
+    often.says(&["records 5", "each of 2 nights has a record", "sound, L2"]);
 }
 
 #[test]
@@ -463,7 +556,7 @@ fn blocks(manual: &str) -> Vec<&str> {
 fn an_auditor_follows_the_manual_of_a_bundle_to_its_end() {
     let archive = archive(7);
     archive.review(&archive.files[3]);
-    let period = ["--since", "2026-11-22", "--until", "2026-11-25", "--expect-every", "26h"];
+    let period = ["--since", "2026-11-22", "--until", "2026-11-25"];
     bundled(&archive, &[&period[..], &["--reviewer", PUBLIC_FILE]].concat()).ended(ExitCode::Passed);
     let desk = TempDir::new().unwrap();
     fs::copy(archive.root.path().join("bundle.tar.gz"), desk.path().join("BUNDLE.tar.gz")).unwrap();
@@ -559,9 +652,7 @@ fn the_same_evidence_gives_the_same_bundle_and_none_is_overwritten() {
 #[test]
 fn a_bundle_of_evidence_at_fault_is_written_and_says_so() {
     let archive = Archive::without(7, &[4, 5]);
-    bundled(&archive, &["--expect-every", "26h"])
-        .ended(ExitCode::Failed)
-        .says(&["2 of 7 nights have no record", "PLACE_MISSING"]);
+    bundled(&archive, &[]).ended(ExitCode::Failed).says(&["2 of 7 nights have no record", "PLACE_MISSING"]);
     let verified = archive.evidence(&["verify", "--key", PUBLIC_FILE, "bundle.tar.gz"]);
     verified.ended(ExitCode::Failed).says(&["PLACE_MISSING"]);
 }

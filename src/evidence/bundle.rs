@@ -193,7 +193,7 @@ fn foreword(keys: usize, options: &Options) -> String {
     for (name, moment) in moments.into_iter().filter_map(|(name, moment)| Some((name, moment?))) {
         command.push_str(&format!(" --{name} {moment}"));
     }
-    if let Some(every) = options.expect_every {
+    if let Some(every) = options.expected.every() {
         command.push_str(&format!(" --expect-every {}", duration::text(every)));
     }
     let several = match keys {
@@ -231,6 +231,10 @@ The key under `keys/` is there to be compared, and not to be believed: take it f
 published, and see that its digest is the name of the file there:
 
     openssl pkey -pubin -in evidence.pub -outform DER | sha256sum
+
+Which nights should have a record is told by the records themselves: each states the period and
+the grace of its plan, and the next is due by them, unless the line above names a cadence with
+`--expect-every`. Behind a record that states none, nobody looked.
 
 Nothing else here is signed: `coverage.*`, the report and this file are for reading, and are
 made from the records. `SHA256SUMS` shows damage on the way (`sha256sum -c SHA256SUMS`), not

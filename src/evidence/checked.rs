@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::evidence::envelope::Envelope;
 use crate::evidence::error::Error;
 use crate::evidence::fault::{Fault, FaultKind, with_causes};
+use crate::evidence::gap::{Cadence, Start};
 use crate::evidence::key::PublicKey;
 use crate::evidence::log::{Entry, Head, genesis, read_file};
 use crate::evidence::statement::Statement;
@@ -43,7 +44,7 @@ pub struct Checked {
 pub(in crate::evidence) struct Walk {
     pub log_id: Option<String>,
     pub head: Option<Head>,
-    pub starts: Vec<Moment>,
+    pub starts: Vec<Start>,
     places_of: BTreeMap<RunId, u64>,
 }
 
@@ -86,6 +87,12 @@ pub(in crate::evidence) fn verify_file(
     of_the_signature(&entry, &record, &checked.signed_by, options, &mut checked.faults);
     of_the_name(&entry, &record, &mut checked.faults);
     of_the_order(&entry, &record, before, options, walk, &mut checked.faults);
+    let is_believed = checked.signed_by.is_some() || (options.allow_unsigned && !entry.signed);
+    let cadence = match is_believed {
+        true => Cadence::stated(&record.objectives),
+        false => walk.starts.last().and_then(|before| before.cadence),
+    };
+    walk.starts.push(Start { at: record.run.started_at, cadence });
     of_the_verdict(&record, &mut checked.faults);
     checked
 }
@@ -180,10 +187,9 @@ fn of_the_order(
     if let Some(place) = walk.places_of.insert(record.run.run_id, entry.sequence) {
         add(FaultKind::Twice, format!("the drill of this file has place {place} too"));
     }
-    if walk.starts.last().is_some_and(|last| *last > record.run.started_at) {
+    if walk.starts.last().is_some_and(|last| last.at > record.run.started_at) {
         add(FaultKind::TimeRunsBack, "the drill began before the one before it".to_owned());
     }
-    walk.starts.push(record.run.started_at);
 }
 
 /// The verdict and its codes must always be those that the judge finds. The words beside them

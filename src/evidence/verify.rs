@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::evidence::checked::{Checked, Walk, verify_file};
 use crate::evidence::error::{Error, Kind};
 use crate::evidence::fault::{Fault, FaultKind};
-use crate::evidence::gap::{Coverage, Gap};
+use crate::evidence::gap::{Cadence, Coverage, Start};
 use crate::evidence::key::PublicKey;
 use crate::evidence::log::{Head, entries, reviews};
 use crate::evidence::reviewed::{CheckedReview, verify_reviews};
@@ -24,7 +24,7 @@ pub struct Options {
     /// The digest of the last file, as it was heard of from somebody else. Fits one log only.
     pub expect_head: Option<Sha256>,
     /// How often there must be a record.
-    pub expect_every: Option<Duration>,
+    pub expected: Expected,
     /// The start of the period: a log may begin later than with its first record, what began
     /// before it need not be signed, and there must be a record soon after it.
     pub since: Option<Timestamp>,
@@ -34,6 +34,28 @@ pub struct Options {
     pub allow_unsigned: bool,
     /// The keys of those who may review. Without any, nobody's review is checked.
     pub reviewers: Vec<PublicKey>,
+}
+
+/// How often there must be a record, and who says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// Nobody asks.
+    #[default]
+    Unasked,
+    /// As each record states of its plan, if its signature holds: the next one is due by it.
+    AsStated,
+    /// In every stretch of this length.
+    Every(Duration),
+}
+
+impl Expected {
+    /// The length that was named, if one was.
+    pub fn every(self) -> Option<Duration> {
+        match self {
+            Expected::Every(every) => Some(every),
+            Expected::Unasked | Expected::AsStated => None,
+        }
+    }
 }
 
 impl Options {
@@ -80,10 +102,8 @@ pub struct LogReport {
     pub reviews: Vec<CheckedReview>,
     /// What is wrong with the log as a whole.
     pub faults: Vec<Fault>,
-    /// Where records are missing, by the cadence.
-    pub gaps: Vec<Gap>,
-    /// How many records there should be, by the cadence; 0 without one.
-    pub due: u64,
+    /// Whether there are as many records as there should be; nothing, if nobody asked.
+    pub coverage: Option<Coverage>,
     /// The last file.
     pub head: Option<Head>,
     /// How far the log can be trusted.
@@ -165,12 +185,8 @@ fn verify_log(directory: &Path, keys: &[PublicKey], options: &Options) -> Result
             format!("the last file, of place {}, is {} and not {expected}", head.sequence, head.sha256),
         );
     }
-    let coverage = options
-        .expect_every
-        .map(|every| Coverage::of(&walk.starts, every, options.since, options.until))
-        .unwrap_or_default();
-    if coverage.missing > 0 {
-        let (missing, due) = (coverage.missing, coverage.due);
+    let coverage = coverage(&walk, records.first(), options);
+    if let Some(Coverage { missing: missing @ 1.., due, .. }) = coverage {
         add(FaultKind::Gap, format!("{missing} of {due} records that were due are missing"));
     }
     let mut report = LogReport {
@@ -179,13 +195,34 @@ fn verify_log(directory: &Path, keys: &[PublicKey], options: &Options) -> Result
         records,
         reviews,
         faults,
-        gaps: coverage.gaps,
-        due: coverage.due,
+        coverage,
         head: walk.head,
         trust: Trust::Nothing,
     };
     report.trust = trust_of(&report, options);
     Ok(report)
+}
+
+/// How well the records cover the period.
+///
+/// What lies between the start of the period and the first record here is looked at by that
+/// record's cadence if others went before it; a log that begins later than the period owes
+/// nothing for the time before it, unless the auditor says how often there must be a record.
+fn coverage(walk: &Walk, first: Option<&Checked>, options: &Options) -> Option<Coverage> {
+    let (since, until) = (options.since, options.until);
+    match options.expected {
+        Expected::Unasked => None,
+        Expected::Every(every) => {
+            let cadence = Some(Cadence::of_every(every));
+            let starts: Vec<Start> = walk.starts.iter().map(|start| Start { cadence, ..*start }).collect();
+            Some(Coverage::of(&starts, cadence, since, until))
+        }
+        Expected::AsStated => {
+            let is_beginning = first.is_none_or(|first| first.sequence <= 1);
+            let before = walk.starts.first().filter(|_| !is_beginning).and_then(|start| start.cadence);
+            Some(Coverage::of(&walk.starts, before, since, until))
+        }
+    }
 }
 
 fn trust_of(report: &LogReport, options: &Options) -> Trust {

@@ -5,9 +5,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::evidence::{
-    Checked, CheckedReview, Fault, Gap, Head, LogReport, Options, Report, ReviewOutcome, Trust, is_nightly,
+    Cadence, Checked, CheckedReview, Coverage, Expected, Fault, Gap, Head, LogReport, Options, Report,
+    ReviewOutcome, Trust,
 };
-use crate::record::{Moment, RunId, Sha256, VerdictWord};
+use crate::record::{Millis, Moment, RunId, Sha256, VerdictWord};
 use crate::report::{encode, layout};
 use crate::verdict::Verdict;
 
@@ -66,12 +67,12 @@ fn log_text(log: &LogReport, options: &Options, columns: usize) -> String {
     if !log.reviews.is_empty() {
         line("reviews", &reviews(&log.reviews, !options.reviewers.is_empty()));
     }
-    if options.expect_every.is_some() {
-        line("coverage", &coverage(log, options));
+    if let Some(coverage) = looked_at(log) {
+        line("coverage", &coverage_text(coverage, options));
     }
-    let unasked = unasked(options);
-    if !unasked.is_empty() {
-        line("unchecked", &unasked);
+    let unchecked = unchecked(log, options);
+    if !unchecked.is_empty() {
+        line("unchecked", &unchecked);
     }
     for (file, fault) in faults_of(log).take(FAULTS_SHOWN) {
         let file = file.map(|file| format!("{file}: ")).unwrap_or_default();
@@ -134,41 +135,81 @@ fn reviews(reviews: &[CheckedReview], with_keys: bool) -> String {
     text
 }
 
-/// `2 of 30 nights have no record: …`, each stretch with its bounds.
-fn coverage(log: &LogReport, options: &Options) -> String {
-    let noun = if options.expect_every.is_some_and(is_nightly) { "night" } else { "due drill" };
-    let missing = log.gaps.iter().map(|gap| gap.missing).fold(0, u64::saturating_add);
+/// How well the records cover the period, if there was a cadence to look by.
+fn looked_at(log: &LogReport) -> Option<&Coverage> {
+    log.coverage.as_ref().filter(|coverage| !coverage.cadences.is_empty())
+}
+
+/// `2 of 30 nights have no record: …`, each stretch with its bounds, and who says how often there
+/// must be one.
+fn coverage_text(coverage: &Coverage, options: &Options) -> String {
+    let missing = coverage.missing;
+    let noun = if coverage.cadences.iter().all(Cadence::is_nightly) { "night" } else { "due drill" };
+    let due = encode::plural(coverage.due, noun);
+    let source = source(coverage, options);
     if missing == 0 {
-        return format!("each of {} has a record", encode::plural(log.due, noun));
+        return format!("each of {due} has a record, {source}");
     }
     let have = if missing == 1 { "has" } else { "have" };
-    let mut text = format!("{missing} of {} {have} no record", encode::plural(log.due, noun));
     let stretch = |gap: &Gap| format!("{} between {} and {}", gap.missing, gap.from, gap.to);
-    let stretches: Vec<String> = log.gaps.iter().take(GAPS_SHOWN).map(stretch).collect();
-    text.push_str(&format!(": {}", stretches.join("; ")));
-    if log.gaps.len() > GAPS_SHOWN {
-        text.push_str(&format!("; and {} more stretches", log.gaps.len().saturating_sub(GAPS_SHOWN)));
+    let stretches: Vec<String> = coverage.gaps.iter().take(GAPS_SHOWN).map(stretch).collect();
+    let mut text = format!("{missing} of {due} {have} no record: {}", stretches.join("; "));
+    if coverage.gaps.len() > GAPS_SHOWN {
+        text.push_str(&format!("; and {} more stretches", coverage.gaps.len().saturating_sub(GAPS_SHOWN)));
     }
-    text
+    format!("{text}; {source}")
+}
+
+/// Who says how often there must be a record, and how often that is.
+fn source(coverage: &Coverage, options: &Options) -> String {
+    if let Some(every) = options.expected.every() {
+        return format!("by a cadence of {} (--expect-every)", encode::objective(every));
+    }
+    let records = if options.allow_unsigned { "records" } else { "signed records" };
+    match coverage.cadences.as_slice() {
+        [cadence] => {
+            let (period, grace) = (encode::objective(cadence.period()), cadence.grace());
+            let grace = match grace.is_zero() {
+                true => "no grace".to_owned(),
+                false => format!("{} of grace", encode::objective(grace)),
+            };
+            format!("by the plan's cadence as the {records} state it: every {period}, {grace}")
+        }
+        _ => format!("by the plan's cadence as the {records} state it, which changed"),
+    }
 }
 
 /// How well the nights of each log are covered, one sentence each; none without a cadence.
 pub fn coverages(report: &Report, options: &Options) -> Vec<String> {
-    let sentence = |log: &LogReport| format!("{}: {}.", name_of(log), coverage(log, options));
-    let logs = report.logs.iter().filter(|_| options.expect_every.is_some());
-    logs.map(sentence).collect()
+    let sentence =
+        |log: &LogReport| Some(format!("{}: {}.", name_of(log), coverage_text(looked_at(log)?, options)));
+    report.logs.iter().filter_map(sentence).collect()
 }
 
-/// What nobody asked about, and so was not looked at.
-fn unasked(options: &Options) -> String {
-    let mut unasked = Vec::new();
+/// What nobody asked about, or nobody could tell, and so was not looked at.
+fn unchecked(log: &LogReport, options: &Options) -> String {
+    let mut unchecked = Vec::new();
     if options.expect_head.is_none() {
-        unasked.push("whether records were taken off the end (--expect-head)");
+        unchecked.push("whether records were taken off the end (--expect-head)".to_owned());
     }
-    if options.expect_every.is_none() {
-        unasked.push("whether each night has a record (--expect-every)");
+    match looked_at(log) {
+        None if options.expected == Expected::AsStated => unchecked.push(
+            "whether each night has a record, since the records state no cadence (--expect-every)".to_owned(),
+        ),
+        None => unchecked.push("whether each night has a record (--expect-every)".to_owned()),
+        Some(coverage) => {
+            if coverage.unmeasured > 0 {
+                unchecked.push(format!(
+                    "whether a record is missing behind {} of no cadence (--expect-every)",
+                    encode::plural(coverage.unmeasured, "record")
+                ));
+            }
+            if options.until.is_none() {
+                unchecked.push("whether drills were due after the last one (--until)".to_owned());
+            }
+        }
     }
-    unasked.join("; ")
+    unchecked.join("; ")
 }
 
 /// Each fault of a log with the name of its file, if it has one.
@@ -198,9 +239,16 @@ struct LogDocument<'a> {
     log_id: Option<&'a str>,
     trust: &'static str,
     head: Option<HeadDocument>,
-    /// How many records were due by the cadence; absent if none was named.
+    /// How many records were due by the cadence; absent if there was none to look by.
     #[serde(skip_serializing_if = "Option::is_none")]
     due: Option<u64>,
+    /// Behind how many records nobody could look, since they state no cadence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unmeasured: Option<u64>,
+    /// Whose cadences those are: `asked` or `stated`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cadence_from: Option<&'static str>,
+    cadences: Vec<CadenceDocument>,
     gaps: Vec<GapDocument>,
     records: Vec<RecordDocument<'a>>,
     reviews: Vec<ReviewDocument<'a>>,
@@ -211,6 +259,12 @@ struct LogDocument<'a> {
 struct HeadDocument {
     sequence: u64,
     sha256: Sha256,
+}
+
+#[derive(Serialize)]
+struct CadenceDocument {
+    period_ms: Millis,
+    grace_ms: Millis,
 }
 
 #[derive(Serialize)]
@@ -264,20 +318,28 @@ pub fn json(report: &Report, options: &Options) -> serde_json::Result<String> {
 }
 
 fn log_document<'a>(log: &'a LogReport, options: &Options) -> LogDocument<'a> {
+    let coverage = looked_at(log);
     LogDocument {
         log_id: log.log_id.as_deref(),
         trust: trust(log.trust).0,
         head: log.head.map(|head| HeadDocument { sequence: head.sequence, sha256: head.sha256 }),
-        due: options.expect_every.map(|_| log.due),
-        gaps: log
-            .gaps
+        due: coverage.map(|coverage| coverage.due),
+        unmeasured: coverage.map(|coverage| coverage.unmeasured),
+        cadence_from: coverage.map(|_| if options.expected.every().is_some() { "asked" } else { "stated" }),
+        cadences: coverage.iter().flat_map(|coverage| &coverage.cadences).map(cadence_document).collect(),
+        gaps: coverage
             .iter()
+            .flat_map(|coverage| &coverage.gaps)
             .map(|gap| GapDocument { from: gap.from, to: gap.to, missing: gap.missing })
             .collect(),
         records: log.records.iter().map(record_document).collect(),
         reviews: log.reviews.iter().map(review_document).collect(),
         faults: fault_documents(&log.faults),
     }
+}
+
+fn cadence_document(cadence: &Cadence) -> CadenceDocument {
+    CadenceDocument { period_ms: Millis::from(cadence.period()), grace_ms: Millis::from(cadence.grace()) }
 }
 
 fn record_document(record: &Checked) -> RecordDocument<'_> {

@@ -12,7 +12,7 @@ use crate::cli::evidence::{moment, refused};
 use crate::cli::known_keys::known_keys;
 use crate::cli::refusal::Refusal;
 use crate::cli::{Places, output};
-use crate::evidence::{self, Options, Paper, PublicKey, Report, gather, write_bundle};
+use crate::evidence::{self, Expected, Options, Paper, PublicKey, Report, gather, write_bundle};
 use crate::exit_code::ExitCode;
 use crate::plan::duration;
 use crate::report::html::{Shown, page};
@@ -33,8 +33,8 @@ Ends with 1 if something is wrong with the evidence; the bundle is written never
 coverage.txt says what.
 
 Example:
-  firedrill evidence bundle --since 2026-01-01 --until 2026-06-30 --expect-every 26h \\
-      --key evidence.pub --out first-half.tar.gz")]
+  firedrill evidence bundle --since 2026-01-01 --until 2026-06-30 --key evidence.pub \\
+      --out first-half.tar.gz")]
 pub struct Arguments {
     /// The service [default: all of them]
     #[arg(value_name = "SERVICE")]
@@ -45,7 +45,8 @@ pub struct Arguments {
     /// The last day of the period, or its last moment [default: everything]
     #[arg(long, value_name = "DATE", value_parser = moment::end)]
     until: Option<Timestamp>,
-    /// How often there must be a record: 26h for a nightly drill
+    /// How often there must be a record: 26h for a nightly drill [default: after each record,
+    /// by the period and grace of the plan as that record states them]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     expect_every: Option<Duration>,
     /// A public key that may have signed records; it is put into the bundle [default: those that
@@ -85,7 +86,7 @@ pub fn bundle(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusa
         return Err(Refusal::new(ExitCode::Usage, what, "see 'firedrill evidence list', and the period"));
     }
     let options = Options {
-        expect_every: arguments.expect_every,
+        expected: arguments.expect_every.map_or(Expected::AsStated, Expected::Every),
         since,
         until,
         allow_unsigned: arguments.allow_unsigned,
@@ -110,7 +111,7 @@ fn papers(report: &Report, options: &Options, keys: &[PublicKey]) -> Result<Vec<
     let page = page(Shown {
         series: &series,
         now,
-        age_max: options.expect_every,
+        age_max: options.expected.every(),
         stocks: &BTreeMap::new(),
         notes: &notes,
     })

@@ -11,7 +11,7 @@ use crate::cli::evidence::{moment, refused};
 use crate::cli::known_keys::known_keys;
 use crate::cli::refusal::Refusal;
 use crate::cli::{Places, output};
-use crate::evidence::{self, Options};
+use crate::evidence::{self, Expected, Options};
 use crate::exit_code::ExitCode;
 use crate::plan::duration;
 use crate::record::Sha256;
@@ -23,6 +23,10 @@ use crate::report::{layout, verified};
 It is offline, unless a bucket is named, and takes keys from nowhere but --key: what a record says of its key is not
 believed. Without --expect-head nobody can see whether records were taken off the end: each run
 prints the digest of the last, for a mail or a chat to keep where nobody can rewrite it.
+
+The cadence is the plan's `every` and `grace`, as each signed record states them of the next;
+more drills than that are no fault. Where drills are less frequent than backups, say how often
+they are with --expect-every. Whether one was due after the last is looked at with --until.
 
 Levels of trust:
   L0  nobody vouches for it
@@ -48,7 +52,8 @@ pub struct Arguments {
     /// The digest of the last record, as somebody else told it
     #[arg(long, value_name = "SHA256")]
     expect_head: Option<Sha256>,
-    /// How often there must be a record: 26h for a nightly drill
+    /// How often there must be a record: 26h for a nightly drill [default: after each record,
+    /// by the period and grace of the plan as that record states them]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     expect_every: Option<Duration>,
     /// The first day of the period, or its first moment; records before it need not be there,
@@ -81,7 +86,7 @@ pub fn verify(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusa
     }
     let options = Options {
         expect_head: arguments.expect_head,
-        expect_every: arguments.expect_every,
+        expected: arguments.expect_every.map_or(Expected::AsStated, Expected::Every),
         since: arguments.since,
         until: arguments.until.or(arguments.expect_every.map(|_| Timestamp::now())),
         allow_unsigned: arguments.allow_unsigned,
