@@ -193,3 +193,26 @@ fn a_bundle_needs_no_key_named_where_the_plan_knows_one() {
     assert_eq!(told.code, 0, "{}{}", told.stdout, told.stderr);
     assert!(told.stdout.contains("orders: sound, L2"), "{}", told.stdout);
 }
+
+#[test]
+fn the_page_shows_what_lies_in_the_stores_where_it_is_asked_to() {
+    let home = Home::new(KEY);
+    let plan = fs::read_to_string(home.path().join("firedrill.toml")).unwrap();
+    let pattern = "backup.pattern = \"orders-{time:%Y%m%dT%H%M%SZ}.dump\"\n";
+    fs::write(home.path().join("firedrill.toml"), plan + pattern).unwrap();
+    home.drilled(&[Some(&home.ours)]);
+    for day in ["20261118", "20261119"] {
+        fs::write(home.path().join(format!("store/orders-{day}T010000Z.dump")), "x").unwrap();
+    }
+    let told = home.firedrill(&["report", "--html", "-", "--backups"]);
+    assert_eq!((told.code, told.stderr.contains("could not be listed")), (0, false), "{}", told.stderr);
+    assert!(told.stdout.contains("The 2 backups in the store."), "{}", told.stdout);
+    assert!(told.stdout.contains("Newest proven backup</dt><dd><b>none is proven</b>"), "{}", told.stdout);
+    assert!(home.page().contains("The 1 backup that drills have seen; the store may hold more."));
+
+    // A store that is not there is told of, and the page is made of what drills have seen.
+    fs::remove_dir_all(home.path().join("store")).unwrap();
+    let told = home.firedrill(&["report", "--html", "-", "--backups"]);
+    assert!(told.stderr.contains("orders: its backups could not be listed"), "{}", told.stderr);
+    assert!(told.stdout.contains("that drills have seen"), "{}", told.stdout);
+}
