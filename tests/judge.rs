@@ -920,6 +920,26 @@ fn one_table_is_one_table() {
     assert!(words, "{:?}", said.reasons());
 }
 
+#[test]
+fn warnings_count_one_as_one_and_many_as_many() {
+    let told = |many: u64| {
+        let mut record = passing();
+        restore(&mut record).toc_entries_excluded = many;
+        restore(&mut record).placeholder_roles = (0..many).map(|role| format!("role{role}")).collect();
+        artifact(&mut record).trailing_bytes = Some(many);
+        judge(&record).warnings().iter().map(|warning| warning.detail.clone()).collect::<Vec<_>>().join("\n")
+    };
+    let (one, many) = (told(1), told(2_000));
+    for (singular, plural) in [
+        ("1 entry of the archive was left out;", "2,000 entries of the archive were left out;"),
+        ("1 role of the source was made without", "2,000 roles of the source were made without"),
+        ("1 byte lies behind the end of", "2,000 bytes lie behind the end of"),
+    ] {
+        assert!(one.contains(singular), "{singular}: {one}");
+        assert!(many.contains(plural), "{plural}: {many}");
+    }
+}
+
 /// A leaf of the predicate: where it is, and its name among the informational ones.
 struct Leaf {
     pointer: String,

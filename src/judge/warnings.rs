@@ -1,7 +1,7 @@
 //! What stands beside a verdict, drawn from the facts.
 
 use crate::judge::drift;
-use crate::judge::statement::words_of;
+use crate::judge::statement::{counted, words_of};
 use crate::record::{
     Anchor, CheckOutcome, ComparedTo, ConsistencySource, Network, NotStamped, Record, RpoJudgedBy,
     WarningCode, WarningLine,
@@ -35,6 +35,10 @@ fn warn(found: &mut Vec<WarningLine>, code: WarningCode, detail: impl Into<Strin
     if !found.contains(&line) {
         found.push(line);
     }
+}
+
+fn were(number: u64) -> &'static str {
+    if number == 1 { "was" } else { "were" }
 }
 
 fn of_objectives(record: &Record, found: &mut Vec<WarningLine>) {
@@ -108,7 +112,11 @@ fn of_the_artifact(record: &Record, found: &mut Vec<WarningLine>) {
         warn(
             found,
             WarningCode::TrailingBytes,
-            format!("{trailing} bytes lie behind the end of the archive, or in files that it does not name"),
+            format!(
+                "{} {} behind the end of the archive, or in files that it does not name",
+                counted(trailing, "byte"),
+                if trailing == 1 { "lies" } else { "lie" }
+            ),
         );
     }
 }
@@ -135,14 +143,15 @@ fn of_the_restore(record: &Record, found: &mut Vec<WarningLine>) {
     let Some(restore) = &record.restore else { return };
     if restore.toc_entries_excluded > 0 {
         let detail = format!(
-            "{} entries of the archive were left out; see restore.excluded",
-            restore.toc_entries_excluded
+            "{} of the archive {} left out; see restore.excluded",
+            counted(restore.toc_entries_excluded, "entry"),
+            were(restore.toc_entries_excluded)
         );
         warn(found, WarningCode::EntriesExcluded, detail);
     }
     if !restore.placeholder_roles.is_empty() {
-        let detail =
-            format!("{} roles of the source were made without login", restore.placeholder_roles.len());
+        let roles = restore.placeholder_roles.len() as u64;
+        let detail = format!("{} of the source {} made without login", counted(roles, "role"), were(roles));
         warn(found, WarningCode::PlaceholderRoles, detail);
     }
 }
@@ -158,17 +167,18 @@ fn of_the_proof(record: &Record, found: &mut Vec<WarningLine>) {
         let unstamped: Vec<&str> = unstamped.map(|table| table.name.as_str()).collect();
         if let Some(first) = unstamped.first() {
             let detail = format!(
-                "the stamp leaves {} of {} tables out, '{first}' first: their rows are those of the archive, \
+                "the stamp leaves {} of {} out, '{first}' first: their rows are those of the archive, \
                  whether or not those of the source",
                 unstamped.len(),
-                fidelity.tables_expected
+                counted(fidelity.tables_expected, "table")
             );
             warn(found, WarningCode::SourceNotInProof, detail);
         }
         if fidelity.tables_counted > 0 {
             let detail = format!(
-                "the rows of {} of {} tables were counted, and not hashed",
-                fidelity.tables_counted, fidelity.tables_expected
+                "the rows of {} of {} were counted, and not hashed",
+                fidelity.tables_counted,
+                counted(fidelity.tables_expected, "table")
             );
             warn(found, WarningCode::RowsCountedNotHashed, detail);
         }
@@ -181,7 +191,10 @@ fn of_the_proof(record: &Record, found: &mut Vec<WarningLine>) {
     let first: Vec<&str> =
         items.filter(|item| item.outcome == CheckOutcome::Baseline).map(|item| item.name.as_str()).collect();
     if let [name, rest @ ..] = first.as_slice() {
-        let others = if rest.is_empty() { String::new() } else { format!(" and {} others", rest.len()) };
+        let others = match rest.len() as u64 {
+            0 => String::new(),
+            count => format!(" and {}", counted(count, "other")),
+        };
         let detail = format!("check {name:?}{others} found no earlier pass to be compared with");
         warn(found, WarningCode::CheckWithoutLast, detail);
     }

@@ -87,12 +87,12 @@ fn of_the_scratch(record: &Record, found: &mut Vec<String>) {
 
 fn of_the_restore(record: &Record, found: &mut Vec<String>) {
     let Some(restore) = &record.restore else { return };
-    if restore.toc_entries_excluded > 0 {
-        found.push(format!(
-            "{} entries of the archive were left out by policy, and are listed in restore.excluded.",
-            restore.toc_entries_excluded
-        ));
-    }
+    let left_out = match restore.toc_entries_excluded {
+        0 => None,
+        1 => Some("1 entry of the archive was left out by policy, and is listed".to_owned()),
+        count => Some(format!("{count} entries of the archive were left out by policy, and are listed")),
+    };
+    found.extend(left_out.map(|left_out| format!("{left_out} in restore.excluded.")));
     if restore.objects.get("materialized_views").is_some_and(|count| *count > 0) {
         found.push("Materialized views were computed anew, and not compared.".to_owned());
     }
