@@ -163,7 +163,14 @@ fn listed<'a>(
         outcome: match seen {
             Err(reason) => Outcome::Unlisted(reason.clone()),
             Ok(Seen { catalog, beside }) => Outcome::Found {
-                inventory: Inventory::new(catalog, &past.drills, beside, limits, catalog.listed_at, window),
+                inventory: Box::new(Inventory::new(
+                    catalog,
+                    &past.drills,
+                    beside,
+                    limits,
+                    catalog.listed_at,
+                    window,
+                )),
                 other_objects: catalog.rejected_counts.values().sum(),
                 clock_off: catalog
                     .clock_offset

@@ -49,7 +49,7 @@ pub enum Outcome<'a> {
     /// It was listed to its end.
     Found {
         /// The backups.
-        inventory: Inventory<'a>,
+        inventory: Box<Inventory<'a>>,
         /// Objects that are none.
         other_objects: usize,
         /// How far the store's clock is off, where that is too far to trust ages.
