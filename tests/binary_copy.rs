@@ -5,7 +5,7 @@
 //! which ones, `FIREDRILL_COPY_MAJOR` the only server. Values are of three sorts: those at the edges of a type, random ones, and ones
 //! that were spelled right until a character was changed. The last are only tried where
 //! firedrill still takes them, so that nothing passes it that the server would refuse.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
 #[path = "support/database.rs"]
 mod database;

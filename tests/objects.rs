@@ -1,5 +1,5 @@
 //! The objects of a restored database against those that the archive announces.
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails the test")]
 
 #[path = "support/database.rs"]
 mod database;

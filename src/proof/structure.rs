@@ -132,11 +132,10 @@ impl Amcheck {
             return Ok(Err("the extension was made and is not there".into()));
         };
         let amcheck = Amcheck { schema: quote_identifier(&schema), version, ours };
-        let heaps = format!(
-            "SELECT count(*)::text, '' FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_extension e ON e.extname = 'amcheck' \
-             AND e.extnamespace = p.pronamespace WHERE p.proname = 'verify_heapam'"
-        );
-        if two(session.rows(&heaps).await?).is_none_or(|(count, _)| count == "0") {
+        let heaps = "SELECT count(*)::text, '' FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_extension e \
+                     ON e.extname = 'amcheck' AND e.extnamespace = p.pronamespace \
+                     WHERE p.proname = 'verify_heapam'";
+        if two(session.rows(heaps).await?).is_none_or(|(count, _)| count == "0") {
             let why = format!(
                 "amcheck {} does not look at tables, which it learnt in PostgreSQL 14",
                 amcheck.version

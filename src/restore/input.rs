@@ -123,7 +123,7 @@ impl Input {
                 Given::Layers(layers) => self.layers = layers,
                 Given::End(summed) => {
                     let (summed, ended) = match summed {
-                        Ok((summed, ended)) => (Some(summed), ended),
+                        Ok((summed, ended)) => (Some(*summed), ended),
                         Err(error) => (None, Err(error)),
                     };
                     self.flow = Flow::Over(summed);

@@ -38,7 +38,7 @@ pub enum Given {
     /// What is known of the layers by now.
     Layers(Vec<Layer>),
     /// Nothing more: the sums over the whole object, and what ended it; or why there are none.
-    End(Result<(Summed, Result<(), Error>), Error>),
+    End(Result<(Box<Summed>, Result<(), Error>), Error>),
 }
 
 enum Message {
@@ -82,7 +82,7 @@ impl Unwrapping {
         let summed = (&mut self.summing).await;
         let ended = self.ended.take().unwrap_or(Ok(()));
         Given::End(match summed {
-            Ok((summed, Ok(()))) => Ok((summed, ended)),
+            Ok((summed, Ok(()))) => Ok((Box::new(summed), ended)),
             Ok((_, Err(store))) => Err(store),
             Err(_) => Err(Error::lost("the reading of the object")),
         })

@@ -25,7 +25,7 @@ impl Dice {
     }
 
     pub fn one_in(&mut self, sides: u64) -> bool {
-        self.bits() % sides == 0
+        self.bits().is_multiple_of(sides)
     }
 
     /// Any one of them.
