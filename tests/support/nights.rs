@@ -67,6 +67,7 @@ pub fn with_rto(record: &mut Record, rto_ms: u64) {
 pub fn sized(record: &mut Record, bytes: u64) {
     record.selection.as_mut().unwrap().selected.as_mut().unwrap().size_bytes = bytes;
     record.artifact.as_mut().unwrap().observed.as_mut().unwrap().bytes = bytes;
+    record.drift.as_mut().unwrap().artifact_bytes.after = Some(bytes);
 }
 
 /// Ends the drill before anything was measured.
