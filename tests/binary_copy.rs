@@ -250,7 +250,7 @@ const CONTENT: &str = "
     select 'mostly', count(*), md5(string_agg(t::text, '' order by id)) from mostly t union all
     select 'other', count(*), md5(string_agg(t::text, '' order by id)) from other t union all
     select 'parted', count(*), md5(string_agg(t::text, '' order by id)) from parted t union all
-    select 'bare', count(*), '' from bare t;";
+    select 'bare', count(*), '' from bare t order by 1;";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_go_in_the_form_that_suits_them_and_come_back_the_same() {

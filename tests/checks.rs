@@ -337,6 +337,7 @@ async fn a_check_is_measured_by_the_last_pass_and_by_no_other_drill() {
     let [shop, grown, shrunk] = shops(["", grow, shrink]).await;
     let service = Service::new("shop", &[])
         .backups("backup-*.dump", Vec::new())
+        .table("drift", "unchanged = 'warn'")
         .check_of("name = 'customers'\nrows = { 'public.customers' = 'within 5% of last' }")
         .check_of("name = 'never less'\nsql = 'select count(*) from customers'\nexpect = '>= last'");
     let mut nights = Nights::of(service);

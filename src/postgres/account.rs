@@ -71,7 +71,7 @@ impl Account {
         &self.name
     }
 
-    /// The name of the user that we are.
+    /// The name of the user that we are, and that alone may connect without a password.
     pub fn our_name(&self) -> &str {
         &self.our_name
     }

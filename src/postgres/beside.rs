@@ -41,6 +41,7 @@ pub(in crate::postgres) struct Place<'a> {
     pub directory: PathBuf,
     pub reach: PathBuf,
     pub user: &'a str,
+    pub password: &'a str,
     pub database: &'a str,
 }
 
@@ -79,7 +80,8 @@ fn command(argv: &[String], place: &Place<'_>, output: io::PipeWriter) -> io::Re
     command.args(arguments).env_clear().current_dir(&place.directory);
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LANG", "C.UTF-8").env("TZ", "UTC");
     command.env("PGHOST", &place.sockets).env("PGPORT", PORT.to_string());
-    command.env("PGUSER", place.user).env("PGDATABASE", place.database).env("PGAPPNAME", "firedrill-check");
+    command.env("PGUSER", place.user).env("PGPASSWORD", place.password);
+    command.env("PGDATABASE", place.database).env("PGAPPNAME", "firedrill-check");
     // Nobody's own files lead elsewhere.
     for variable in ["PGSERVICEFILE", "PGPASSFILE", "PGSYSCONFDIR"] {
         command.env(variable, "/dev/null");

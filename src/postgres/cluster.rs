@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tokio::net::UnixStream;
+use uuid::Uuid;
 
 use crate::postgres::account::Account;
 use crate::postgres::beside::{self, Place, Ran};
@@ -27,6 +28,9 @@ use crate::postgres::settings;
 /// The bootstrap superuser. Archives name owners of all kinds, `postgres` before all, and the
 /// restore makes those that are missing; this name is the least likely to be one of them.
 const USER: &str = "firedrill_scratch";
+/// As whom programs that are run beside the server get in, by a password of their own: who has
+/// the server's user alone does not.
+const GUEST: &str = "firedrill_guest";
 
 /// How often a starting server is tried.
 const TRY_AGAIN: Duration = Duration::from_millis(20);
@@ -142,12 +146,12 @@ impl Cluster {
         first.make_for(&sockets, &account).map_err(failed)?;
         let log = Log::new(first.file("log", 0o600).map_err(failed)?);
         // Not secret, and the server must read them without being able to change them.
-        write(first, "hba.conf", &format!("local all {USER} peer map=firedrill\n")).map_err(failed)?;
-        // Ourselves, and the programs that are run beside the server as its user.
-        let names = [Some(account.our_name()), account.is_another().then(|| account.name())];
-        let line = |name: &str| format!("firedrill \"{}\" {USER}\n", name.replace('"', "\"\""));
-        let lines: String = names.into_iter().flatten().map(line).collect();
-        write(first, "ident.conf", &lines).map_err(failed)?;
+        let hba = format!(
+            "local all {USER} peer map=firedrill\nlocal all {GUEST} scram-sha-256\nlocal all all reject\n"
+        );
+        write(first, "hba.conf", &hba).map_err(failed)?;
+        let name = account.our_name().replace('"', "\"\"");
+        write(first, "ident.conf", &format!("firedrill \"{name}\" {USER}\n")).map_err(failed)?;
         let (isolate, isolation) = match options.isolation {
             Isolation::Off => (false, IsolationHad::None { why: "none was asked for".into() }),
             Isolation::Required | Isolation::BestEffort => (true, IsolationHad::NetworkNamespace),
@@ -361,15 +365,31 @@ impl Cluster {
     /// # Errors
     /// [`Kind::Start`]: it could not be run. How it ended is no error.
     pub async fn run_beside(&self, argv: &[String], database: &str) -> Result<Ran, Error> {
+        let password = self.admit_guest().await?;
         let place = Place {
             account: &self.account,
             sockets: self.sockets.clone(),
             directory: self.places.directory.clone(),
             reach: self.places.data(),
-            user: USER,
+            user: GUEST,
+            password: &password,
             database,
         };
         beside::run(argv, place).await
+    }
+
+    /// Lets the guest in by a password that nobody had before.
+    async fn admit_guest(&self) -> Result<String, Error> {
+        let session = self.connect("postgres").await?;
+        let known = format!("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = '{GUEST}'");
+        let verb = if session.rows(&known).await?.is_empty() { "CREATE" } else { "ALTER" };
+        let password = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        // Up to PostgreSQL 13 another one is the default.
+        let admit = format!(
+            "SET password_encryption = 'scram-sha-256'; {verb} ROLE {GUEST} LOGIN SUPERUSER PASSWORD '{password}'"
+        );
+        session.run(&admit).await?;
+        Ok(password)
     }
 
     /// Whether the server runs and says nothing of a crash.
