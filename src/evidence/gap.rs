@@ -31,12 +31,17 @@ impl Cadence {
     }
 
     /// The one that a plan demanded, by the record of its drill: one record in each of its
-    /// periods, and no later than its grace.
+    /// periods, and no later than its grace. The period is that of the backups; where they come
+    /// more often than once a night, one drill a night is what is asked for.
     pub fn stated(objectives: &Objectives) -> Option<Cadence> {
-        let period_ms = objectives.expected_period_ms?.get().max(1);
+        let period_ms = objectives.expected_period_ms?.get();
         let grace_ms = objectives.grace_ms.unwrap_or_default().get();
-        let stretch_ms = period_ms.saturating_add(grace_ms);
-        Some(Cadence { period_ms, stretch_ms, leeway_ms: period_ms / 2 })
+        Some(Cadence::of_period(period_ms, grace_ms))
+    }
+
+    fn of_period(period_ms: u64, grace_ms: u64) -> Cadence {
+        let period_ms = period_ms.max(NIGHT_MS);
+        Cadence { period_ms, stretch_ms: period_ms.saturating_add(grace_ms), leeway_ms: period_ms / 2 }
     }
 
     /// How often.
@@ -182,8 +187,7 @@ mod tests {
     }
 
     fn plan(period_hours: u64, grace_hours: u64) -> Cadence {
-        let (period_ms, grace_ms) = (period_hours * HOUR, grace_hours * HOUR);
-        Cadence { period_ms, stretch_ms: period_ms + grace_ms, leeway_ms: period_ms / 2 }
+        Cadence::of_period(period_hours * HOUR, grace_hours * HOUR)
     }
 
     #[test]
@@ -202,7 +206,9 @@ mod tests {
             (54, 24, 6, 1),
             (72, 24, 6, 2),
             (143 * 24, 24, 6, 142),
-            (3, 1, 0, 2),
+            (3, 1, 0, 0),
+            (25, 1, 1, 0),
+            (72, 1, 1, 2),
             (8 * 24, 7 * 24, 42, 0),
             (21 * 24, 7 * 24, 42, 2),
         ];
