@@ -54,8 +54,9 @@ pub fn splits() -> io::Result<Vec<Split>> {
 
 /// Rows as COPY writes them.
 pub fn rows() -> Vec<u8> {
-    let mut rows: Vec<u8> =
-        (0..400).flat_map(|n| format!("{n}\tvalue {}\t\\N\t\\\\x0{n}\\n\n", n * 7919 % 1000).into_bytes()).collect();
+    let mut rows: Vec<u8> = (0..400)
+        .flat_map(|n| format!("{n}\tvalue {}\t\\N\t\\\\x0{n}\\n\n", n * 7919 % 1000).into_bytes())
+        .collect();
     rows.extend(b"\\.\n\n\n");
     rows
 }

@@ -67,7 +67,7 @@ fn change(dice: &mut Dice, bytes: &mut Vec<u8>, other: &[u8]) {
         0 | 1 if !bytes.is_empty() => bytes[at] ^= 1 << dice.below(8),
         2 if !bytes.is_empty() => bytes[at] = dice.roll() as u8,
         3 | 4 => overwrite(bytes, at, &number(dice)),
-        5 => overwrite(bytes, at, dice.of(&WORDS)),
+        5 => overwrite(bytes, at, dice.of::<&[u8]>(&WORDS)),
         6 => drop(bytes.drain(at..at + span)),
         7 => {
             let copy = bytes[at..at + span].to_vec();

@@ -4,8 +4,8 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 use firedrill::archive::{
-    BlockWalker, Compression, Error, Keys, Kind, Limits, Member, Openssl, OpensslDigest, RowReader, StatementReader,
-    TocParser, decode_within, parse_object_index, survey, unwrap,
+    BlockWalker, Compression, Error, Keys, Kind, Limits, Member, Openssl, OpensslDigest, RowReader,
+    StatementReader, TocParser, decode_within, parse_object_index, survey, survey_plain, unwrap,
 };
 
 use crate::corpus::{self, Split};
@@ -20,7 +20,8 @@ pub struct Target {
 /// Enough for any seed, and little enough to be quick.
 const LIMITS: Limits = Limits { free_bytes: 16 << 20, ratio_max: 200 };
 
-pub const NAMES: [&str; 8] = ["toc", "walker", "decode", "statements", "archive", "tar", "names", "wrap"];
+pub const NAMES: [&str; 9] =
+    ["toc", "walker", "decode", "statements", "archive", "tar", "plain", "names", "wrap"];
 
 /// The target of a name.
 pub fn target(name: &str) -> io::Result<Option<Target>> {
@@ -41,6 +42,7 @@ pub fn target(name: &str) -> io::Result<Option<Target>> {
             (corpus::inserts(), Box::new(move |input| statements(&splits, input)))
         }
         "tar" => (corpus::below("archives", |kind| kind == Kind::Tar)?, Box::new(whole)),
+        "plain" => (corpus::below("archives", |kind| kind == Kind::PlainSql)?, Box::new(plain)),
         "archive" => (corpus::below("archives", |kind| kind == Kind::Custom)?, Box::new(whole)),
         "names" => (corpus::lists(), Box::new(names)),
         _ => {
@@ -56,6 +58,10 @@ fn ended<T>(result: Result<T, Error>) -> String {
         Ok(_) => "well".to_owned(),
         Err(error) => error.to_string(),
     }
+}
+
+fn plain(input: &[u8]) -> String {
+    ended(survey_plain(input, 4096))
 }
 
 fn toc(input: &[u8]) -> String {
@@ -98,7 +104,8 @@ fn walker(splits: &[Split], input: &[u8]) -> String {
 
 fn decode(input: &[u8]) -> String {
     let Some((codec, stream)) = input.split_first() else { return "empty".into() };
-    let codec = [Compression::None, Compression::Gzip, Compression::Lz4, Compression::Zstd][usize::from(codec % 4)];
+    let codec =
+        [Compression::None, Compression::Gzip, Compression::Lz4, Compression::Zstd][usize::from(codec % 4)];
     let rows = decode_within(codec, stream, LIMITS).and_then(|decoded| {
         let mut rows = RowReader::new(decoded, 4096);
         while rows.next_piece()?.is_some() {}
