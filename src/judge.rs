@@ -7,6 +7,7 @@
 
 mod drift;
 mod findings;
+mod objects;
 mod proven;
 mod restored;
 mod selected;
@@ -101,6 +102,7 @@ const OBLIGATIONS: &[Obligation] = &[
     Obligation { shown_by: Some(Phase::Proof), ask: drift::nothing_drifted_that_must_not },
     Obligation { shown_by: Some(Phase::Proof), ask: structure::structure_was_looked_at },
     Obligation { shown_by: Some(Phase::Proof), ask: stamped::the_source_says_the_same },
+    Obligation { shown_by: Some(Phase::Proof), ask: objects::every_object_is_as_announced },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::every_check_was_put },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::every_check_passed },
     Obligation { shown_by: Some(Phase::Proof), ask: timed::the_proof_came_to_its_end },

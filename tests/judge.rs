@@ -64,6 +64,31 @@ fn with_tables(record: &mut Record, change: impl FnOnce(&mut Vec<TableRecord>)) 
     record.fidelity = Some(new);
 }
 
+/// One object that is not as announced, and every sum made anew.
+fn with_difference(record: &mut Record, fault: &str) {
+    let mut old = record.objects.take().unwrap();
+    old.classes[1].equal -= 1;
+    old.differences.push(ObjectDifference {
+        class: old.classes[1].class.clone(),
+        name: "app.orders_note".into(),
+        fault: fault.into(),
+    });
+    record.objects = Some(Objects::of(old.definitions_compared, old.classes, old.differences, old.doubts));
+}
+
+/// One object whose definition may be another.
+fn with_doubt(record: &mut Record) {
+    let mut old = record.objects.take().unwrap();
+    old.classes[1].equal -= 1;
+    old.classes[1].doubtful += 1;
+    old.doubts.push(ObjectDifference {
+        class: old.classes[1].class.clone(),
+        name: "app.orders_note".into(),
+        fault: "has another definition".into(),
+    });
+    record.objects = Some(Objects::of(old.definitions_compared, old.classes, old.differences, old.doubts));
+}
+
 fn with_checks(record: &mut Record, planned: u64, change: impl FnOnce(&mut Vec<CheckRecord>)) {
     let mut old = record.checks.take().unwrap();
     change(&mut old.items);
@@ -316,6 +341,39 @@ const WRONG_PASSES: &[Wrong] = &[
         change: |record| restore(record).unvalidated_constraints = Some(1),
         verdict: Fail,
         code: Code::StructureDamaged,
+    },
+    Wrong {
+        name: "P25 an index is gone",
+        change: |record| with_difference(record, "is missing"),
+        verdict: Fail,
+        code: Code::ObjectsMissing,
+    },
+    Wrong {
+        name: "P25 a trigger is switched off",
+        change: |record| with_difference(record, "is disabled"),
+        verdict: Fail,
+        code: Code::StructureDamaged,
+    },
+    Wrong {
+        name: "P25 objects were not looked for",
+        change: |record| record.objects = None,
+        verdict: Inconclusive,
+        code: Code::NotMeasured,
+    },
+    Wrong {
+        name: "P25 one object is fewer than were announced",
+        change: |record| record.objects.as_mut().unwrap().classes[1].equal -= 1,
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P25 a doubt is counted and not named",
+        change: |record| {
+            with_doubt(record);
+            record.objects.as_mut().unwrap().doubts.clear();
+        },
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
     },
     Wrong {
         name: "P26 large objects were not looked at",
@@ -732,6 +790,7 @@ fn warnings_ride_along_and_replace_no_verdict() {
         (WarningCode::CheckWithoutLast, |record| {
             with_checks(record, 2, |items| items[0].outcome = CheckOutcome::Baseline);
         }),
+        (WarningCode::ObjectsDoubtful, with_doubt),
         (WarningCode::DriftNotCompared, |record| {
             let drift = drift(record);
             (drift.compared_with, drift.schema, drift.tables_compared) = (None, None, 0);

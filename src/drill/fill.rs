@@ -1,5 +1,7 @@
 //! From the values that the stages return to the blocks of the record.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::archive::{Layer, Toc};
@@ -9,15 +11,16 @@ use crate::event::{EventKind, Events};
 use crate::plan::{CopyForm, Select, Service};
 use crate::postgres::{Cluster, Install, Isolation, IsolationHad};
 use crate::proof::{
-    Alike, Answer, Apart, Beside, CheckReport, CheckSort, Comparison, Differing, Objects, Sourced, State,
+    self, Alike, Answer, Apart, Beside, CheckReport, CheckSort, Comparison, Differing, Located, Objects,
+    ObjectsFound, Sourced, State, Tally,
 };
 use crate::record::{
     Artifact, ArtifactLayer, BesideRows, Between, CheckKind, CheckOutcome, CheckRecord, Compared, Copied,
     CopyChoice, DIFFERENCES_MAX, Difference, Engine, Environment, EnvironmentKind, ExcludedEntry,
-    ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, Millis, Moment, Network, Newest,
-    NotStamped, Observed, ObservedArtifact, Policy, REJECTED_MAX, ReasonLine, Record, RecoveryPoint,
-    Rejected, RejectedReason, Restore, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord,
-    TableState, WarningCode, WarningLine,
+    ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, LocatedRow, LocatedRows, Millis, Moment,
+    Network, Newest, NotStamped, ObjectClass, ObjectDifference, Observed, ObservedArtifact, Policy,
+    REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected, RejectedReason, Restore, RowFault, Sandbox,
+    Selected, Sha256, SignedMillis, Span, SpanName, TableRecord, TableState, WarningCode, WarningLine,
 };
 use crate::restore::{Read, Restored, SpanKind};
 use crate::store::Tuning;
@@ -354,7 +357,57 @@ pub fn table(comparison: &Comparison) -> TableRecord {
             Sourced::NoStamp | Sourced::Known(..) => None,
         },
         columns_sha256: comparison.columns.map(Sha256::from),
+        located: None,
     }
+}
+
+/// Where the rows of the tables differ, by the tables' names.
+pub fn located_rows(record: &mut Record, mut by_table: BTreeMap<String, Located>) {
+    let tables = record.fidelity.as_mut().map(|fidelity| &mut fidelity.tables);
+    for table in tables.into_iter().flatten() {
+        table.located = by_table.remove(&table.name).map(located);
+    }
+}
+
+/// Where the rows of a table differ.
+fn located(located: Located) -> LocatedRows {
+    let row = |(fault, key_sha256_96): (proof::RowFault, String)| LocatedRow {
+        fault: match fault {
+            proof::RowFault::Missing => RowFault::Missing,
+            proof::RowFault::Extra => RowFault::Extra,
+            proof::RowFault::Changed => RowFault::Changed,
+        },
+        key_sha256_96,
+    };
+    LocatedRows {
+        missing: located.missing,
+        extra: located.extra,
+        changed: located.changed,
+        complete: located.whole,
+        rows: located.rows.into_iter().map(row).collect(),
+    }
+}
+
+/// What was looked for beside the rows.
+pub fn found(found: ObjectsFound) -> crate::record::Objects {
+    let class = |(class, tally): (String, Tally)| ObjectClass {
+        class,
+        expected: tally.expected,
+        compared: tally.compared,
+        equal: tally.equal,
+        doubtful: tally.doubtful,
+    };
+    let difference = |one: proof::Difference| ObjectDifference {
+        fault: one.fault.text(),
+        class: one.class,
+        name: one.name,
+    };
+    crate::record::Objects::of(
+        found.definitions,
+        found.classes.into_iter().map(class).collect(),
+        found.differences.into_iter().map(difference).collect(),
+        found.doubts.into_iter().map(difference).collect(),
+    )
 }
 
 /// A class of things that are not rows of tables.

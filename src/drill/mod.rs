@@ -52,6 +52,9 @@ use crate::verdict::{Blame, Code, Reason};
 /// How long a scratch server may take to be made and to start.
 const START_DEADLINE: Duration = Duration::from_secs(120);
 
+/// How long the rows that differ may be looked for.
+const LOCATE_DEADLINE: Duration = Duration::from_secs(600);
+
 /// What a drill is given beside its plan.
 pub struct Outside<'a> {
     /// The run it belongs to.
@@ -218,7 +221,8 @@ impl Stages<'_> {
 
         timeline.enter(Phase::Proof);
         let source = stamp.as_ref().map(|stamp| &stamp.fingerprint);
-        self.prove(&toc, &restored, source, scratch, record).await?;
+        let tables = self.prove(&toc, &restored, source, scratch, record).await?;
+        self.locate(&restored, &tables, scratch, &store, &backup, record).await;
         self.anchor_holds(&store, &backup, record).await?;
         timeline.close();
         Ok(())
@@ -404,7 +408,7 @@ impl Stages<'_> {
         source: Option<&Fingerprint>,
         scratch: &Scratch,
         record: &mut Record,
-    ) -> Result<(), Reason> {
+    ) -> Result<Vec<proof::Comparison>, Reason> {
         let rows = restored.tables.iter().map(|table| table.seen.hash.rows()).sum();
         let checks = &self.service.checks;
         self.events.emit(EventKind::ProofPlanned {
@@ -427,6 +431,8 @@ impl Stages<'_> {
             let beside = proof::compare_beside(source, toc, restored, scratch).await.map_err(refused)?;
             fill::beside_rows(record, beside);
         }
+        let found = proof::compare_objects(toc, restored, scratch).await.map_err(refused)?;
+        record.objects = Some(fill::found(found));
         self.examine(scratch, record).await.map_err(refused)?;
 
         let last = last::answers(self.outside.previous);
@@ -438,7 +444,32 @@ impl Stages<'_> {
             self.service.content_only,
             reports.iter().map(fill::check).collect(),
         ));
-        Ok(())
+        Ok(tables)
+    }
+
+    /// Which rows of a table differ, if any do: both sides are read once more. That it takes too
+    /// long, or can't be done, takes nothing from the verdict.
+    async fn locate(
+        &self,
+        restored: &Restored,
+        tables: &[proof::Comparison],
+        scratch: &Scratch,
+        store: &Store,
+        backup: &Backup,
+        record: &mut Record,
+    ) {
+        if !tables.iter().any(proof::Comparison::has_other_rows) {
+            return;
+        }
+        let locating = async {
+            let keys = restore::keys(self.service.backup.decrypt.as_ref()).ok()?;
+            let opened = opening::open(store, backup, None, keys, self.tuning(), &Events::silent()).await;
+            let Ok(restore::Archive::Stream(opened)) = opened else { return None };
+            let salt = self.outside.run_id.to_string();
+            proof::locate(restored, tables, scratch, *opened, &salt).await.ok()
+        };
+        let located = tokio::time::timeout(LOCATE_DEADLINE, locating).await;
+        fill::located_rows(record, located.ok().flatten().unwrap_or_default());
     }
 
     /// How it drifted since the last pass, and its structure where the plan wants that.

@@ -134,12 +134,14 @@ fn bears_its_state_out(table: &TableRecord, compared_to: ComparedTo, findings: &
 }
 
 fn named(fidelity: &Fidelity, state: TableState) -> String {
-    let name = |table: &TableRecord| match table
-        .between()
-        .filter(|_| fidelity.compared_to == ComparedTo::SourceStamp)
-    {
-        Some(between) => format!("{} ({})", table.name, between.words()),
-        None => table.name.clone(),
+    let words = |table: &TableRecord| {
+        let between = table.between().filter(|_| fidelity.compared_to == ComparedTo::SourceStamp);
+        let between = between.map(|between| between.words().to_owned());
+        between.into_iter().chain(table.located.as_ref().map(|located| located.words())).collect::<Vec<_>>()
+    };
+    let name = |table: &TableRecord| match words(table) {
+        words if words.is_empty() => table.name.clone(),
+        words => format!("{} ({})", table.name, words.join("; ")),
     };
     let names = fidelity.tables.iter().filter(|table| table.state == state).map(name);
     names.take(NAMED_MAX).collect::<Vec<_>>().join(", ")

@@ -183,6 +183,16 @@ fn of_the_proof(record: &Record, found: &mut Vec<WarningLine>) {
             warn(found, WarningCode::RowsCountedNotHashed, detail);
         }
     }
+    if let Some(objects) = record.objects.as_ref()
+        && let Some(first) = objects.doubts.first()
+    {
+        let detail = format!(
+            "{} of {} objects are there, and may not be as the archive announces them: '{} {} {}' first; see \
+             objects.doubts",
+            objects.doubtful, objects.expected, first.class, first.name, first.fault
+        );
+        warn(found, WarningCode::ObjectsDoubtful, detail);
+    }
     if record.checks.as_ref().is_some_and(|checks| checks.content_only) {
         let detail = "the plan has no check: nothing but the sameness of the rows was looked at";
         warn(found, WarningCode::ContentOnly, detail);

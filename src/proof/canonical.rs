@@ -30,6 +30,30 @@ pub fn canonical(text: &str) -> String {
     out
 }
 
+/// What may follow a definition in the statement that it is part of; `WHERE` or `AND` would go on
+/// with it.
+const FOLLOWERS: &[&str] = &["", ";", ",", "WITH", "NOT", "NULL", "CONSTRAINT", "COLLATE"];
+
+/// Whether the tokens of `fragment` stand in `whole` one after the other, as a whole.
+pub fn holds(whole: &str, fragment: &str) -> bool {
+    let (whole, fragment) = (canonical(whole), canonical(fragment));
+    whole.match_indices(&fragment).any(|(at, _)| {
+        let after = whole.get(at + fragment.len()..).unwrap_or_default();
+        fragment.ends_with(";\u{1f}") || FOLLOWERS.contains(&after.split(BORDER).next().unwrap_or_default())
+    })
+}
+
+/// Whether `whole` begins with the tokens of `fragment`.
+pub fn begins(whole: &str, fragment: &str) -> bool {
+    canonical(whole).starts_with(&canonical(fragment))
+}
+
+/// The tokens of `text`, casts and parentheses too; names that need no quotes have none.
+pub fn tokens(text: &str) -> Vec<String> {
+    let mut tokens = Tokens { chars: text.chars().peekable() };
+    std::iter::from_fn(|| tokens.next()).collect()
+}
+
 struct Tokens<'a> {
     chars: Peekable<Chars<'a>>,
 }
@@ -42,7 +66,7 @@ impl Tokens<'_> {
         match first {
             '\'' | '"' => {
                 self.enclosed(first, &mut token);
-                return Some(if first == '\'' { instant_in_utc(token) } else { token });
+                return Some(if first == '\'' { instant_in_utc(token) } else { plain(token) });
             }
             ':' if self.chars.next_if_eq(&':').is_some() => token.push(':'),
             _ if is_word(first) => {
@@ -115,6 +139,14 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
 
+/// A name without the quotes that it does not need: which ones do, each version sees otherwise.
+fn plain(name: String) -> String {
+    let inner = name.trim_matches('"');
+    let simple = inner.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && inner.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if simple { inner.to_owned() } else { name }
+}
+
 /// `'2026-01-01 02:00:00+02'` as the same instant in UTC: a server writes instants in the zone of
 /// the session that asks.
 fn instant_in_utc(literal: String) -> String {
@@ -168,6 +200,15 @@ mod tests {
         for (one, other) in different {
             assert_ne!(canonical(one), canonical(other), "{one}");
         }
+    }
+
+    #[test]
+    fn a_fragment_is_found_as_a_whole() {
+        assert!(holds("ALTER TABLE t ADD CONSTRAINT c CHECK ((a > 1));", "c CHECK (a > 1)"));
+        assert!(!holds("ALTER TABLE t ADD CONSTRAINT c CHECK ((a > 10));", "c CHECK (a > 1)"));
+        assert!(!holds("ALTER TABLE t ADD CONSTRAINT c CHECK ((a > 1) AND (b > 1));", "c CHECK (a > 1)"));
+        assert!(begins("\"select\" text NOT NULL", "select text"));
+        assert!(!begins("\"Select\" text", "select text"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Everything here reads; the sessions are read-only, and a question that could not be put
 //! is told apart from an answer that is wrong.
 
+mod announced;
 mod beside;
 mod canonical;
 mod checks;
@@ -11,6 +12,7 @@ mod error;
 mod fingerprint;
 pub mod inventory;
 mod large_objects;
+mod located;
 mod objects;
 mod pace;
 mod reading;
@@ -22,12 +24,14 @@ pub mod source;
 mod stretches;
 mod structure;
 
+pub use announced::{Difference, Fault, ObjectsFound, Tally, compare as compare_objects};
 pub use beside::{Apart, Beside, Differing, compare_beside};
 pub use checks::{Answer, Answered, Answers, CheckReport, CheckSort, put};
 pub use error::Error;
 pub use fingerprint::{
     Fingerprint, LargeObjectsPrint, Name, SequencePrint, SequenceValue, Sourced, TablePrint,
 };
+pub use located::{Located, RowFault, locate};
 pub use objects::{Objects, look};
 pub use pace::Pace;
 pub use reading::{Manner, adopt, pin};

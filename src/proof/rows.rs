@@ -50,6 +50,14 @@ pub struct Comparison {
     pub as_stamped: Option<RowHash>,
 }
 
+impl Comparison {
+    /// Whether other rows came back than the archive holds, whatever a stamp says.
+    pub fn has_other_rows(&self) -> bool {
+        let both = self.stream.zip(self.restored);
+        self.state == State::Different && both.is_some_and(|(stream, restored)| stream != restored)
+    }
+}
+
 /// Compares every table of the archive over `jobs` connections, and, where there is a stamp,
 /// with what the `source` held.
 ///
@@ -64,15 +72,10 @@ pub async fn compare(
     events: &Events,
 ) -> Result<Vec<Comparison>, Error> {
     let session = reading::open(scratch).await?;
-    let catalogue = Catalogue::read(&session, scratch.server_major()).await?;
-    let dumping = Dumping::infer(toc, restored, &session).await?;
-    let parts = gather(restored);
-    let direct = partitions_loaded_directly(&catalogue, &parts);
-    let against = Against::new(source, toc, &parts, &session).await?;
-    let subject = |part| Subject::new(part, &catalogue, &direct, toc, &dumping, &against);
-    let subjects: Vec<Subject> = parts.iter().map(subject).collect();
+    let Subjects { subjects, reads_stretches, beside } =
+        subjects(toc, restored, source, scratch, &session).await?;
     let readings = subjects.iter().map(|subject| subject.reading.as_ref());
-    let work = Arc::new(Work::new(readings, catalogue.reads_stretches));
+    let work = Arc::new(Work::new(readings, reads_stretches));
     let connection = |_| read_back(&subjects, work.clone(), scratch, events);
     try_join_all((0..jobs.max(1)).map(connection)).await?;
     let mut comparisons = Vec::with_capacity(subjects.len());
@@ -86,12 +89,44 @@ pub async fn compare(
         }
         comparisons.push(subject.judge(outcome, first));
     }
-    comparisons.extend(against.beside(&parts));
+    comparisons.extend(beside);
     for comparison in &comparisons {
         let equal = comparison.state == State::Equal;
         events.emit(EventKind::TableCompared { table: comparison.name.as_str().into(), equal });
     }
     Ok(comparisons)
+}
+
+/// Everything whose rows are compared.
+pub struct Subjects {
+    /// One after the other, by name.
+    pub subjects: Vec<Subject>,
+    /// Whether the server finds the pages of a stretch without reading the others.
+    pub reads_stretches: bool,
+    /// Tables of the source whose rows are not in the archive.
+    beside: Vec<Comparison>,
+}
+
+/// What is compared, and how it is read.
+///
+/// # Errors
+/// The scratch would not be read.
+pub async fn subjects(
+    toc: &Toc,
+    restored: &Restored,
+    source: Option<&Fingerprint>,
+    scratch: &Scratch,
+    session: &Session,
+) -> Result<Subjects, Error> {
+    let catalogue = Catalogue::read(session, scratch.server_major()).await?;
+    let dumping = Dumping::infer(toc, restored, session).await?;
+    let parts = gather(restored);
+    let direct = partitions_loaded_directly(&catalogue, &parts);
+    let against = Against::new(source, toc, &parts, session).await?;
+    let subject = |part| Subject::new(part, &catalogue, &direct, toc, &dumping, &against);
+    let subjects = parts.iter().map(subject).collect();
+    let beside = against.beside(&parts);
+    Ok(Subjects { subjects, reads_stretches: catalogue.reads_stretches, beside })
 }
 
 /// What the restored rows are compared with beside those of the archive.
@@ -185,14 +220,21 @@ fn gather(restored: &Restored) -> Vec<Part<'_>> {
 }
 
 /// A part with what the restored catalogue says of it.
-struct Subject {
-    name: String,
-    seen: RowsSeen,
+pub struct Subject {
+    /// Its qualified name.
+    pub name: String,
+    /// The OID of the restored table; 0 if there is none.
+    pub oid: u32,
+    /// Its rows in the archive are those of one entry, as COPY text, in this order of columns.
+    pub is_plain: bool,
+    /// The names of the columns that are compared.
+    pub columns: Vec<String>,
     /// None: no such table was restored.
-    reading: Option<Reading>,
+    pub reading: Option<Reading>,
     /// In which its rows may have been written.
-    manners: Vec<Manner>,
-    columns: Digest,
+    pub manners: Vec<Manner>,
+    seen: RowsSeen,
+    columns_digest: Digest,
     sourced: Sourced,
     /// The first manner is that of the stamp, and need not be that of the archive.
     stamped_first: bool,
@@ -236,10 +278,13 @@ impl Subject {
         }
         Subject {
             name: format!("{}.{}", part.key.0, part.key.1),
-            seen: part.seen.clone(),
+            oid: relation.map_or(0, |relation| relation.oid),
+            is_plain: part.first.target.is_some() && !part.first.through_root,
+            columns: columns.to_vec(),
             reading,
             manners,
-            columns: Digest::of(quoted.as_bytes()),
+            seen: part.seen.clone(),
+            columns_digest: Digest::of(quoted.as_bytes()),
             sourced,
             stamped_first,
         }
@@ -272,7 +317,7 @@ impl Subject {
             state,
             stream: Some(self.seen.hash),
             restored: outcome.ok(),
-            columns: Some(self.columns),
+            columns: Some(self.columns_digest),
             sourced: self.sourced.clone(),
             as_stamped,
         }
@@ -284,7 +329,7 @@ impl Subject {
             Sourced::NoStamp | Sourced::LeftOut => true,
             Sourced::Unknown => false,
             Sourced::Known(hash, columns) => {
-                *hash == as_stamped.unwrap_or(self.seen.hash) && *columns == self.columns
+                *hash == as_stamped.unwrap_or(self.seen.hash) && *columns == self.columns_digest
             }
         }
     }

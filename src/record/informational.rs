@@ -103,6 +103,8 @@ pub const INFORMATIONAL: &[&str] = &[
     "drift.schema",
     "drift.tables.before",
     "drift.tables_compared",
+    "objects.classes[].class",
+    "objects.definitions_compared",
     "checks.items[].duration_ms",
     "checks.items[].expected",
     "checks.items[].kind",

@@ -96,6 +96,22 @@ fn of_the_restore(record: &Record, found: &mut Vec<String>) {
     if restore.objects.get("materialized_views").is_some_and(|count| *count > 0) {
         found.push("Materialized views were computed anew, and not compared.".to_owned());
     }
+    if let Some(objects) = &record.objects {
+        if !objects.definitions_compared {
+            found.push(
+                "Objects were looked for by name and state only: the scratch server is of another major than the \
+                 source, and writes their definitions otherwise."
+                    .to_owned(),
+            );
+        }
+        if objects.compared < objects.expected {
+            found.push(format!(
+                "{} objects of the archive were restored and not looked for: grants and comments on what belongs \
+                 to extensions or to large objects, and kinds that no catalogue lists.",
+                objects.expected - objects.compared
+            ));
+        }
+    }
     if record.checks.as_ref().is_some_and(|checks| checks.content_only) {
         found.push("No check of the plan looked at what the data means.".to_owned());
     }

@@ -13,6 +13,7 @@ mod environment;
 mod informational;
 mod limitations;
 mod measurements;
+mod objects;
 mod proof;
 mod restore;
 mod ruling;
@@ -38,9 +39,10 @@ pub use measurements::{
     Cleanup, ComparedPoint, ComparedTime, Measurements, PhaseOutcome, PhaseRecord, RecoveryPoint,
     RecoveryTime, Traffic,
 };
+pub use objects::{ObjectClass, ObjectDifference, Objects};
 pub use proof::{
-    CheckKind, CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Coverage, Fidelity, NotStamped,
-    ROW_HASH, TableRecord, TableState,
+    CheckKind, CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Coverage, Fidelity, LocatedRow,
+    LocatedRows, NotStamped, ROW_HASH, RowFault, TableRecord, TableState,
 };
 pub use restore::{Copied, CopyChoice, Engine, ExcludedEntry, FailedEntry, Restore, Span, SpanName};
 pub use ruling::{Halt, ReasonLine, Ruling, WarningCode, WarningLine};
@@ -125,6 +127,9 @@ pub struct Record {
     /// How far it has drifted from the last pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
+    /// Whether everything beside the rows is there, as the archive announces it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objects: Option<Objects>,
     /// The plan's own questions, and their answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<Checks>,
@@ -166,6 +171,7 @@ impl Record {
             structure: None,
             shape: None,
             drift: None,
+            objects: None,
             checks: None,
             phases: Vec::new(),
             traffic: None,

@@ -154,6 +154,66 @@ pub struct TableRecord {
     /// The digest of the list of columns that were hashed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns_sha256: Option<Sha256>,
+    /// Where its rows differ, if they do and it could be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub located: Option<LocatedRows>,
+}
+
+/// Which rows of a table differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LocatedRows {
+    /// Rows of the archive that did not come back.
+    pub missing: u64,
+    /// Rows that came back, and that the archive does not hold.
+    pub extra: u64,
+    /// Rows that came back with another content under the same primary key.
+    pub changed: u64,
+    /// Whether those are all; otherwise there are too many to be told apart.
+    pub complete: bool,
+    /// The first of them.
+    pub rows: Vec<LocatedRow>,
+}
+
+/// A row that differs, by the hash of its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LocatedRow {
+    /// What is wrong with it.
+    pub fault: RowFault,
+    /// The first 96 bits of SHA-256 over the run's id, a line feed and the COPY text of its primary
+    /// key; where the table has none, over the COPY text of the whole row. Who can guess a key can
+    /// find it here; who can't learns nothing.
+    pub key_sha256_96: String,
+}
+
+/// What a row is to the table that holds it, or should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RowFault {
+    /// It is in the archive only.
+    Missing,
+    /// It is in the restored table only.
+    Extra,
+    /// Another row has its key.
+    Changed,
+}
+
+impl LocatedRows {
+    /// How many rows, in words: `1 row missing, 2 changed`.
+    pub fn words(&self) -> String {
+        let all = [(self.missing, "missing"), (self.extra, "extra"), (self.changed, "changed")];
+        let told: Vec<String> = all
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        match (self.complete, told.is_empty()) {
+            (true, _) => format!("rows: {}", told.join(", ")),
+            (false, false) => format!("rows: {} and more", told.join(", ")),
+            (false, true) => "rows: too many to be told apart".to_owned(),
+        }
+    }
 }
 
 /// Why a stamp says nothing of a table.

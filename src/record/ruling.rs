@@ -160,6 +160,8 @@ warnings! {
     TrailingBytes = "TRAILING_BYTES";
     /// Rows of some tables were counted, and not hashed.
     RowsCountedNotHashed = "ROWS_COUNTED_NOT_HASHED";
+    /// Objects are there, and their definitions, owners, grants or comments may not be as announced.
+    ObjectsDoubtful = "OBJECTS_DOUBTFUL";
     /// Entries of the archive were left out by policy.
     EntriesExcluded = "ENTRIES_EXCLUDED";
     /// The archive makes tables and holds no rows for them.

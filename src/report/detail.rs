@@ -120,6 +120,11 @@ fn faults(record: &Record) -> Vec<(&'static str, String)> {
         let failed: Vec<_> = failed.collect();
         lines.extend(names(failed.iter().map(String::as_str)).map(|names| ("not made", names)));
     }
+    if let Some(objects) = &record.objects {
+        let told: Vec<_> =
+            objects.differences.iter().map(|it| format!("{} {} {}", it.class, it.name, it.fault)).collect();
+        lines.extend(names(told.iter().map(String::as_str)).map(|names| ("object", names)));
+    }
     if let Some(checks) = &record.checks {
         let bad: Vec<_> = checks.items.iter().filter(|check| check.outcome != CheckOutcome::Pass).collect();
         lines.extend(bad.iter().take(NAMED_MAX).map(|check| ("check", answer(check))));
@@ -208,6 +213,11 @@ fn proof(record: &Record) -> Option<String> {
             let all = encode::plural(compared.expected, noun);
             let _ = write!(text, ", {} of {all}", encode::count(compared.equal));
         }
+    }
+    if let Some(objects) = &record.objects {
+        let all = encode::plural(objects.expected, "object");
+        let how = if objects.definitions_compared { "by definition" } else { "by name and state" };
+        let _ = write!(text, ", {} of {all} {how}", encode::count(objects.equal));
     }
     match &record.checks {
         Some(checks) if checks.planned > 0 => {

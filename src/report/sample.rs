@@ -203,6 +203,7 @@ fn table(name: &str, state: TableState) -> TableRecord {
         restored_as_stamped_hash: None,
         not_stamped: None,
         columns_sha256: None,
+        located: None,
     }
 }
 

@@ -9,6 +9,7 @@
 //! The object is read once, from its first byte to its last, so that its digest covers what
 //! was restored. Nothing is staged on disk.
 
+mod again;
 mod before;
 pub mod binary;
 mod board;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 
+pub use again::rows_again;
 pub use error::{Error, Failure};
 pub use files::{Files, open as open_files};
 pub use given::GivenDatabase;

@@ -167,7 +167,7 @@ async fn restore_into(scratch: &Scratch, archive: &[u8], copy: CopyForm) -> Rest
 }
 
 /// An archive in a folder, read up to the end of its table of contents.
-async fn open(archive: &[u8]) -> (TempDir, Opened) {
+pub async fn open(archive: &[u8]) -> (TempDir, Opened) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("backup.dump"), archive).unwrap();
     let location = Location::parse(&format!("file://{}/", folder.path().display())).unwrap();

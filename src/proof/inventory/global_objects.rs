@@ -56,7 +56,7 @@ pub(super) fn of_the_database() -> Vec<Question> {
         },
         Question {
             class: Class::Transform,
-            name: "'FOR ' || pg_catalog.format_type(k.trftype, NULL) || ' LANGUAGE ' || (SELECT l.lanname FROM pg_catalog.pg_language l WHERE l.oid = k.trflang)",
+            name: "'TRANSFORM FOR ' || pg_catalog.format_type(k.trftype, NULL) || ' LANGUAGE ' || (SELECT l.lanname FROM pg_catalog.pg_language l WHERE l.oid = k.trflang)",
             object: ("pg_transform", "k.oid"),
             from: "pg_catalog.pg_transform k WHERE true",
             ..GLOBAL

@@ -60,6 +60,8 @@ pub struct Written {
     /// The part of `pg_dump`'s statement that the server writes for it; empty where `pg_dump` puts
     /// the statement together itself.
     pub fragment: String,
+    /// How comments and grants call it in their tags, with the quotes that it needs.
+    pub called: String,
 }
 
 /// Lists every object that `pg_dump` would dump: none of the system's, and none that an extension
@@ -114,6 +116,7 @@ pub async fn each(session: &Session, mut see: impl FnMut(Written)) -> Result<(),
                     commented: text("commented")? == "t",
                 },
                 fragment: text("fragment")?.to_owned(),
+                called: text("called")?.to_owned(),
             });
         }
     }

@@ -11,6 +11,8 @@ pub(super) struct Question {
     pub kind: &'static str,
     pub schema: &'static str,
     pub name: &'static str,
+    /// How comments and grants call it, with its quotes; None: by its name.
+    pub called: Option<&'static str>,
     pub owner: &'static str,
     /// The column of grants, the letter of what is granted on, the owner's OID.
     pub grants: Option<(&'static str, &'static str, &'static str)>,
@@ -28,6 +30,7 @@ pub(super) const PLAIN: Question = Question {
     kind: "''",
     schema: "n.nspname",
     name: "''",
+    called: None,
     owner: "''",
     grants: None,
     object: ("pg_class", "c.oid"),
@@ -64,6 +67,7 @@ pub(super) fn all() -> Vec<(Class, String)> {
 impl Question {
     fn sql(&self) -> String {
         let Question { kind, schema, name, owner, state, definition, from, .. } = self;
+        let called = self.called.map_or_else(|| format!("pg_catalog.quote_ident({name})"), str::to_owned);
         let fragment = self.fragment.unwrap_or("<definition>").replace("<definition>", definition);
         let grants = self.grants.map_or("''".to_owned(), |(column, letter, owner)| {
             format!(
@@ -77,7 +81,7 @@ impl Question {
         let (catalogue, object) = self.object;
         let (oid, column) = object.split_once(", ").unwrap_or((object, "0"));
         let sql = format!(
-            "SELECT {kind} AS kind, {schema} AS schema, {name} AS name, {owner} AS owner, {grants} AS grants, \
+            "SELECT {kind} AS kind, {schema} AS schema, {name} AS name, {called} AS called, {owner} AS owner, {grants} AS grants, \
              EXISTS (SELECT FROM pg_catalog.pg_description x WHERE x.classoid = 'pg_catalog.{catalogue}'::pg_catalog.regclass \
              AND x.objoid = {oid} AND x.objsubid = {column}) AS commented, \
              {state} AS state, {definition} AS definition, {fragment} AS fragment \

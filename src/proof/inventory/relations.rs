@@ -86,6 +86,7 @@ pub(super) fn whole() -> Vec<Question> {
         Question {
             class: Class::ColumnGrants,
             name: "c.relname || '.' || a.attname",
+            called: Some("pg_catalog.quote_ident(c.relname) || '.' || pg_catalog.quote_ident(a.attname)"),
             grants: Some(("a.attacl", "c", "c.relowner")),
             object: ("pg_class", "c.oid, a.attnum"),
             from: "pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -125,6 +126,7 @@ pub(super) fn parts() -> Vec<Question> {
             class: Class::Constraint,
             kind: "CASE k.contype WHEN 'c' THEN 'CHECK CONSTRAINT' WHEN 'f' THEN 'FK CONSTRAINT' ELSE 'CONSTRAINT' END",
             name: "r.relname || ' ' || k.conname",
+            called: Some("pg_catalog.quote_ident(k.conname) || ' ON ' || pg_catalog.quote_ident(r.relname)"),
             object: ("pg_constraint", "k.oid"),
             state: "CASE WHEN k.contype IN ('p', 'u', 'x') THEN (SELECT CASE WHEN i.indisvalid AND i.indisready AND i.indislive \
                 THEN 'valid' WHEN r.relkind = 'p' THEN 'incomplete' ELSE 'invalid' END FROM pg_catalog.pg_index i WHERE i.indexrelid = k.conindid) \
@@ -136,10 +138,25 @@ pub(super) fn parts() -> Vec<Question> {
             ..PLAIN
         },
         Question {
+            class: Class::Check,
+            name: "t.typname || ' ' || k.conname",
+            called: Some(
+                "pg_catalog.quote_ident(k.conname) || ' ON DOMAIN ' || pg_catalog.quote_ident(t.typname)",
+            ),
+            object: ("pg_constraint", "k.oid"),
+            state: "CASE WHEN k.convalidated THEN 'validated' ELSE 'not validated' END",
+            definition: "pg_catalog.quote_ident(k.conname) || ' ' || pg_catalog.pg_get_constraintdef(k.oid)",
+            from: "pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid \
+                JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE <user> AND k.contype = 'c' \
+                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.deptype = 'e' \
+                AND e.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND e.objid = t.oid)",
+            ..PLAIN
+        },
+        Question {
             class: Class::Default,
             name: "r.relname || ' ' || a.attname",
             object: ("pg_attrdef", "k.oid"),
-            definition: "'SET DEFAULT ' || pg_catalog.pg_get_expr(k.adbin, k.adrelid) || ';'",
+            definition: "'DEFAULT ' || pg_catalog.pg_get_expr(k.adbin, k.adrelid)",
             from: "pg_catalog.pg_attrdef k JOIN pg_catalog.pg_class r ON r.oid = k.adrelid \
                 JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum = k.adnum AND a.attgenerated = '' \
                 JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace WHERE <user> AND <own>",
@@ -148,6 +165,7 @@ pub(super) fn parts() -> Vec<Question> {
         Question {
             class: Class::Trigger,
             name: "r.relname || ' ' || k.tgname",
+            called: Some("pg_catalog.quote_ident(k.tgname) || ' ON ' || pg_catalog.quote_ident(r.relname)"),
             object: ("pg_trigger", "k.oid"),
             state: "CASE k.tgenabled WHEN 'O' THEN 'enabled' WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'on replicas' ELSE 'always' END",
             definition: "pg_catalog.pg_get_triggerdef(k.oid)",
@@ -158,6 +176,7 @@ pub(super) fn parts() -> Vec<Question> {
         Question {
             class: Class::Rule,
             name: "r.relname || ' ' || k.rulename",
+            called: Some("pg_catalog.quote_ident(k.rulename) || ' ON ' || pg_catalog.quote_ident(r.relname)"),
             object: ("pg_rewrite", "k.oid"),
             state: "CASE k.ev_enabled WHEN 'O' THEN 'enabled' WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'on replicas' ELSE 'always' END",
             definition: "pg_catalog.pg_get_ruledef(k.oid)",
@@ -169,6 +188,7 @@ pub(super) fn parts() -> Vec<Question> {
         Question {
             class: Class::Policy,
             name: "r.relname || ' ' || k.polname",
+            called: Some("pg_catalog.quote_ident(k.polname) || ' ON ' || pg_catalog.quote_ident(r.relname)"),
             object: ("pg_policy", "k.oid"),
             definition: "pg_catalog.concat_ws(' ', k.polcmd, k.polpermissive, (SELECT pg_catalog.string_agg(CASE g.id WHEN 0 THEN '-' \
                 ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.id)) END, ',' ORDER BY g.id = 0, pg_catalog.pg_get_userbyid(g.id)) \

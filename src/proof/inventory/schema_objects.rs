@@ -10,6 +10,10 @@ pub(super) fn routines() -> Vec<Question> {
         kind: "CASE p.prokind WHEN 'p' THEN 'PROCEDURE' WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END",
         name: "p.proname || '(' || CASE WHEN p.prokind = 'a' AND p.pronargs = 0 THEN '*' ELSE coalesce((SELECT pg_catalog.string_agg(\
             pg_catalog.format_type(t.id, NULL), ', ' ORDER BY t.nr) FROM pg_catalog.unnest(p.proargtypes) WITH ORDINALITY t(id, nr)), '') END || ')'",
+        called: Some(
+            "pg_catalog.quote_ident(p.proname) || '(' || CASE WHEN p.prokind = 'a' AND p.pronargs = 0 THEN '*' \
+            ELSE pg_catalog.pg_get_function_identity_arguments(p.oid) END || ')'",
+        ),
         owner: "pg_catalog.pg_get_userbyid(p.proowner)",
         grants: Some(("p.proacl", "f", "p.proowner")),
         object: ("pg_proc", "p.oid"),
