@@ -179,17 +179,33 @@ pub fn rate(amount: u64, over: Duration, unit: fn(u64) -> String) -> Option<Stri
     Some(format!("{}/s", unit(u64::try_from(per_second).unwrap_or(u64::MAX))))
 }
 
-/// `one table`, `41 tables`: a count and its noun.
+/// `1 table`, `41 tables`, `2 entries`: a count and its noun.
 pub fn plural(number: u64, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{} {noun}s", count(number)),
+    let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
+    match (number, stem) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{} {stem}ies", count(number)),
+        (_, None) => format!("{} {noun}s", count(number)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_count_and_its_noun_agree() {
+        let table = [
+            (0, "row", "0 rows"),
+            (1, "entry", "1 entry"),
+            (2, "entry", "2 entries"),
+            (2, "day", "2 days"),
+            (1200, "table", "1,200 tables"),
+        ];
+        for (number, noun, said) in table {
+            assert_eq!(plural(number, noun), said);
+        }
+    }
 
     #[test]
     fn plain_names_pass_unchanged() {

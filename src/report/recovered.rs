@@ -30,10 +30,7 @@ pub fn text(recovered: &Recovered, place: &str, page: Page) -> String {
         line("compared", &self::compared(compared));
     }
     for (kind, number) in left_out(recovered) {
-        line(
-            "left out",
-            &format!("{} ({kind})", encode::plural(number, "entry").replace("entrys", "entries")),
-        );
+        line("left out", &format!("{} ({kind})", encode::plural(number, "entry")));
     }
     for failure in recovered.failures.iter().take(NAMED_MAX) {
         let name = format!("{} {}", failure.kind, failure.name);
@@ -55,7 +52,7 @@ fn backup(recovered: &Recovered) -> String {
 
 fn bytes(recovered: &Recovered) -> String {
     let Some(read) = &recovered.read else { return "none".into() };
-    let vouched = match (recovered.expected.source, recovered.is_vouched_for()) {
+    let vouched = match (recovered.expected.source, recovered.vouched_for) {
         (_, Some(false)) => "NOT those that were vouched for",
         (Anchor::Stamp, _) => "as the stamp says",
         (Anchor::Sidecar, _) => "as the digest beside it says",
@@ -166,7 +163,7 @@ pub fn document(recovered: &Recovered, exit_code: u8) -> Result<String, serde_js
         backup_sha256: read.map(|read| read.sha256.to_string()),
         backup_bytes: read.map(|read| read.bytes),
         anchor: recovered.expected.source,
-        anchor_agrees: recovered.is_vouched_for(),
+        anchor_agrees: recovered.vouched_for,
         consistency_point: recovered.point.map(|at| at.to_string()),
         resumed: recovered.resumed,
         entries: recovered.entries,
