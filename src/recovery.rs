@@ -12,12 +12,12 @@ use uuid::Uuid;
 use crate::archive::Toc;
 use crate::catalog::{Backup, Catalog};
 use crate::clock::{Phase, Stopwatch};
-use crate::drill::{anchor_inside, anchor_outside, digest_beside, open_backup};
+use crate::drill::{anchor_inside, anchor_outside, digest_beside, observed, open_backup, settled_anchor};
 use crate::event::{EventKind, Events};
 use crate::plan::Service;
 use crate::postgres::GivenServer;
 use crate::proof::{self, Alike};
-use crate::record::{Anchor, ExpectedArtifact, ObservedArtifact, Sha256};
+use crate::record::{ExpectedArtifact, ObservedArtifact};
 use crate::restore::{
     self, Archive, Exclusion, Failure, GivenDatabase, Manner, Marks, Restored, Rules, Scratch,
 };
@@ -47,6 +47,8 @@ pub struct Recovered {
     pub expected: ExpectedArtifact,
     /// What was read of it.
     pub read: Option<ObservedArtifact>,
+    /// Whether that is what is vouched for; none where nobody does.
+    pub vouched_for: Option<bool>,
     /// The moment the data speaks for, where it is known.
     pub point: Option<Timestamp>,
     /// An interrupted restore was gone on with.
@@ -100,17 +102,7 @@ impl Compared {
 impl Recovered {
     /// Whether the archive is in the database whole.
     pub fn is_complete(&self) -> bool {
-        self.failures.is_empty() && self.is_vouched_for() != Some(false)
-    }
-
-    /// Whether the bytes that were read are those that somebody vouches for; none where nobody
-    /// does.
-    pub fn is_vouched_for(&self) -> Option<bool> {
-        match (self.expected.source, &self.read) {
-            // Each stream was decompressed to its end, where its checksum stands.
-            (Anchor::Codec, Some(_)) => Some(true),
-            (_, read) => read.as_ref().and_then(|read| self.expected.agrees_with(read)),
-        }
+        self.failures.is_empty() && self.vouched_for != Some(false)
     }
 }
 
@@ -200,6 +192,7 @@ impl Recovery<'_> {
             uri: object.uri.clone(),
             expected,
             read: None,
+            vouched_for: None,
             point: point.as_ref().map(|point| point.latest()),
             resumed: false,
             entries: opened.toc().entries.len(),
@@ -224,6 +217,7 @@ impl Recovery<'_> {
         scratch: &Scratch,
         recovered: &mut Recovered,
     ) -> Result<Restored, Reason> {
+        let compression = opened.toc().header.compression;
         let session = scratch.connect().await.map_err(|error| error.reason())?;
         let mut marks = Marks::open(&session, &version_of(object)).await.map_err(|error| error.reason())?;
         recovered.resumed = marks.resumed();
@@ -239,19 +233,17 @@ impl Recovery<'_> {
         recovered.restored = restored.restored;
         recovered.loaded_before = restored.loads_done_before;
         recovered.tables = restored.tables.len();
-        recovered.rows = restored.tables.iter().map(|table| table.seen.hash.rows()).sum();
-        recovered.read = Some(ObservedArtifact {
-            sha256: Sha256::from(restored.read.digest),
-            bytes: restored.read.bytes,
-            checksum: restored.read.checksum.clone(),
-        });
+        recovered.rows = restored.rows();
+        (recovered.expected, recovered.vouched_for) =
+            settled_anchor(recovered.expected.clone(), &restored.read, compression);
+        recovered.read = Some(observed(&restored.read));
         Ok(restored)
     }
 
     async fn compare(&self, toc: &Toc, restored: &Restored, scratch: &Scratch) -> Result<Compared, Reason> {
         let began = self.watch.elapsed();
         let refused = |error: proof::Error| error.reason();
-        let rows = restored.tables.iter().map(|table| table.seen.hash.rows()).sum();
+        let rows = restored.rows();
         self.events.emit(EventKind::ProofPlanned { tables: restored.tables.len(), rows, checks: 0 });
         let tables = proof::compare(toc, restored, None, scratch, self.request.jobs, self.events)
             .await
@@ -275,12 +267,7 @@ impl Recovery<'_> {
     }
 
     fn tuning(&self) -> Tuning {
-        let default = Tuning::default();
-        let plan = &self.request.service.restore;
-        Tuning {
-            connections: plan.connections.unwrap_or(default.connections),
-            part_bytes: plan.part_bytes.unwrap_or(default.part_bytes),
-        }
+        self.request.service.restore.tuning()
     }
 }
 

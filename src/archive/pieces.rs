@@ -35,14 +35,19 @@ impl<I: Iterator<Item = io::Result<Bytes>>> BufRead for PieceSource<I> {
     }
 }
 
+/// The reading of whatever has a buffer: as much of that as `out` has room for.
+pub(in crate::archive) fn read_buffered(source: &mut impl BufRead, out: &mut [u8]) -> io::Result<usize> {
+    let available = source.fill_buf()?;
+    let count = available.len().min(out.len());
+    if let (Some(out), Some(available)) = (out.get_mut(..count), available.get(..count)) {
+        out.copy_from_slice(available);
+    }
+    source.consume(count);
+    Ok(count)
+}
+
 impl<I: Iterator<Item = io::Result<Bytes>>> Read for PieceSource<I> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let count = available.len().min(out.len());
-        if let (Some(out), Some(available)) = (out.get_mut(..count), available.get(..count)) {
-            out.copy_from_slice(available);
-        }
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, out)
     }
 }

@@ -4,7 +4,8 @@
 use crate::archive::{Compression, Layer};
 use crate::catalog::{Backup, LISTING_BYTES_MAX, parse_digest_sidecar, parse_listing_sidecar};
 use crate::digest::Digest;
-use crate::record::{Anchor, ExpectedArtifact, Sha256};
+use crate::record::{Anchor, ExpectedArtifact, ObservedArtifact, Sha256};
+use crate::restore::Read;
 use crate::stamp::Stamp;
 use crate::store::{ChecksumAlgorithm, Store};
 use crate::verdict::Reason;
@@ -81,9 +82,34 @@ fn sha256(source: Anchor, digest: Digest) -> ExpectedArtifact {
     }
 }
 
+/// Who vouches for a backup that was read to its end, and whether that agrees; none where nobody
+/// does. What is inside is known only now: a layer around the archive may have a checksum.
+pub fn settled(
+    expected: ExpectedArtifact,
+    read: &Read,
+    compression: Compression,
+) -> (ExpectedArtifact, Option<bool>) {
+    let expected = match expected.source {
+        Anchor::Codec | Anchor::None => inside_of(&read.layers, compression),
+        _ => expected,
+    };
+    let agrees = match expected.source {
+        // Each stream, or a layer around all, was decompressed to its end, where its checksum
+        // stands.
+        Anchor::Codec => Some(true),
+        _ => expected.agrees_with(&observed(read)),
+    };
+    (expected, agrees)
+}
+
+/// The bytes that were read.
+pub fn observed(read: &Read) -> ObservedArtifact {
+    ObservedArtifact { sha256: Sha256::from(read.digest), bytes: read.bytes, checksum: read.checksum.clone() }
+}
+
 /// What is left where nothing outside vouches, once all was read: the checksum of the outermost
 /// layer that has one over every byte, else that of the archive's codec.
-pub fn inside_of(layers: &[Layer], compression: Compression) -> ExpectedArtifact {
+fn inside_of(layers: &[Layer], compression: Compression) -> ExpectedArtifact {
     let checked = layers.iter().find_map(|layer| Some((layer.kind, layer.checksum?)));
     let Some((kind, checksum)) = checked else { return inside(compression) };
     let algorithm = Some(format!("{checksum} of {}", kind.as_str()));

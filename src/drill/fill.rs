@@ -18,11 +18,11 @@ use crate::record::{
     Artifact, ArtifactLayer, BesideRows, Between, CheckKind, CheckOutcome, CheckRecord, Compared, Copied,
     CopyChoice, DIFFERENCES_MAX, Difference, Engine, Environment, EnvironmentKind, ExcludedEntry,
     ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, LocatedRow, LocatedRows, Millis, Moment,
-    Network, Newest, NotStamped, ObjectClass, ObjectDifference, Observed, ObservedArtifact, Policy,
-    REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected, RejectedReason, Restore, RowFault, Sandbox,
-    Selected, Sha256, SignedMillis, Span, SpanName, TableRecord, TableState, WarningCode, WarningLine,
+    Network, Newest, NotStamped, ObjectClass, ObjectDifference, Observed, Policy, REJECTED_MAX, ReasonLine,
+    Record, RecoveryPoint, Rejected, RejectedReason, Restore, RowFault, Sandbox, Selected, Sha256,
+    SignedMillis, Span, SpanName, TableRecord, TableState, WarningCode, WarningLine,
 };
-use crate::restore::{Read, Restored, SpanKind};
+use crate::restore::{Restored, SpanKind};
 use crate::store::Tuning;
 use crate::verdict::{Code, Reason};
 
@@ -206,11 +206,6 @@ pub fn layers(layers: &[Layer]) -> Vec<ArtifactLayer> {
         checksum: layer.checksum.map(str::to_owned),
     };
     layers.iter().map(layer).collect()
-}
-
-/// The bytes that were read.
-pub fn observed(read: &Read) -> ObservedArtifact {
-    ObservedArtifact { sha256: Sha256::from(read.digest), bytes: read.bytes, checksum: read.checksum.clone() }
 }
 
 /// The scratch under it all.

@@ -26,7 +26,10 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use anchor::{beside as digest_beside, inside as anchor_inside, outside as anchor_outside};
+pub use anchor::{
+    beside as digest_beside, inside as anchor_inside, observed, outside as anchor_outside,
+    settled as settled_anchor,
+};
 pub use error::Error;
 pub use opening::open as open_backup;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
@@ -43,7 +46,7 @@ use crate::postgres::{
     self, Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
 };
 use crate::proof::{self, Fingerprint};
-use crate::record::{Anchor, Cleanup, ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
+use crate::record::{Cleanup, ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
 use crate::restore::{self, Archive, Halted, Manner, Restored, Scratch};
 use crate::stamp::Stamp;
 use crate::store::{self, ChecksumAlgorithm, Store, Tuning};
@@ -333,19 +336,11 @@ impl Stages<'_> {
             Some(fill::restored(&restored, self.jobs(), self.service.restore.copy, self.tuning()));
         fill::tables_without_rows(record, &restored, self.events);
         if let Some(artifact) = record.artifact.as_mut() {
-            let observed = fill::observed(&restored.read);
             artifact.layers = fill::layers(&restored.read.layers);
-            if matches!(artifact.expected.source, Anchor::Codec | Anchor::None) {
-                artifact.expected = anchor::inside_of(&restored.read.layers, compression);
-            }
-            artifact.matches = match artifact.expected.source {
-                // Each stream, or a layer around all, was decompressed to its end, where its
-                // checksum stands.
-                Anchor::Codec => Some(true),
-                _ => artifact.expected.agrees_with(&observed),
-            };
+            (artifact.expected, artifact.matches) =
+                anchor::settled(artifact.expected.clone(), &restored.read, compression);
             artifact.trailing_bytes = Some(restored.read.trailing_bytes);
-            artifact.observed = Some(observed);
+            artifact.observed = Some(anchor::observed(&restored.read));
         }
         let unfit = restored.failures.iter().find(|failure| failure.blame == Blame::Environment);
         unfit.map_or(Ok(()), |failure| Err(failure.reason()))?;
@@ -367,7 +362,7 @@ impl Stages<'_> {
         }
         let Some(first) = halted.read else { return reason };
         let artifact = record.artifact.get_or_insert_with(crate::record::Artifact::unread);
-        artifact.observed = Some(fill::observed(&first));
+        artifact.observed = Some(anchor::observed(&first));
         match opening::read_again(store, backup, None, self.tuning()).await {
             Ok(second) if second.digest == first.digest => reason,
             Ok(_) => Reason::new(
@@ -388,7 +383,7 @@ impl Stages<'_> {
         let kept = ChecksumAlgorithm::named(artifact.expected.algorithm.as_deref().unwrap_or_default());
         let read =
             opening::read_again(store, backup, kept, self.tuning()).await.map_err(|error| error.reason())?;
-        artifact.observed_again = Some(fill::observed(&read));
+        artifact.observed_again = Some(anchor::observed(&read));
         Ok(())
     }
 
@@ -409,7 +404,7 @@ impl Stages<'_> {
         scratch: &Scratch,
         record: &mut Record,
     ) -> Result<Vec<proof::Comparison>, Reason> {
-        let rows = restored.tables.iter().map(|table| table.seen.hash.rows()).sum();
+        let rows = restored.rows();
         let checks = &self.service.checks;
         self.events.emit(EventKind::ProofPlanned {
             tables: restored.tables.len(),
@@ -489,11 +484,7 @@ impl Stages<'_> {
     }
 
     fn tuning(&self) -> Tuning {
-        let default = Tuning::default();
-        Tuning {
-            connections: self.service.restore.connections.unwrap_or(default.connections),
-            part_bytes: self.service.restore.part_bytes.unwrap_or(default.part_bytes),
-        }
+        self.service.restore.tuning()
     }
 }
 

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use crate::plan::fault::Complaint;
 use crate::plan::{Check, Decrypt, Drift, Pattern, Proof, duration};
 use crate::postgres::Isolation;
-use crate::store::{self, Location};
+use crate::store::{self, Location, Tuning};
 
 /// One `[service.NAME]` of the plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -196,6 +196,17 @@ pub struct Restore {
     pub part_bytes: Option<u64>,
     /// In which form rows go to the server.
     pub copy: CopyForm,
+}
+
+impl Restore {
+    /// How the store is read: as the plan says, and by default where it says nothing.
+    pub fn tuning(&self) -> Tuning {
+        let default = Tuning::default();
+        Tuning {
+            connections: self.connections.unwrap_or(default.connections),
+            part_bytes: self.part_bytes.unwrap_or(default.part_bytes),
+        }
+    }
 }
 
 /// In which form of COPY rows go to the server.

@@ -107,6 +107,13 @@ pub struct Restored {
     pub spans: Spans,
 }
 
+impl Restored {
+    /// The rows of all tables that were loaded.
+    pub fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.seen.hash.rows()).sum()
+    }
+}
+
 /// The rows of one entry of the archive.
 #[derive(Debug)]
 pub struct TableLoaded {

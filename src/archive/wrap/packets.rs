@@ -8,6 +8,7 @@ use bzip2::bufread::BzDecoder;
 use flate2::bufread::{DeflateDecoder, ZlibDecoder};
 
 use crate::archive::error::Error;
+use crate::archive::read_buffered;
 
 /// How many packets may lie around the data, and how long each of them may be.
 const OTHER_PACKETS_MAX: usize = 64;
@@ -171,13 +172,7 @@ impl<R: BufRead> BufRead for Packets<R> {
 
 impl<R: BufRead> Read for Packets<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let count = available.len().min(out.len());
-        if let (Some(out), Some(available)) = (out.get_mut(..count), available.get(..count)) {
-            out.copy_from_slice(available);
-        }
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, out)
     }
 }
 

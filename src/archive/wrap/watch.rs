@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::archive::error::Error;
+use crate::archive::read_buffered;
 
 /// The longest beginning of a layer: recipients, session keys, headers. What a key is found by
 /// is held in memory, and so must not be longer than this.
@@ -108,12 +109,6 @@ impl<R: BufRead> BufRead for Tap<R> {
 
 impl<R: BufRead> Read for Tap<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let count = available.len().min(out.len());
-        if let (Some(out), Some(available)) = (out.get_mut(..count), available.get(..count)) {
-            out.copy_from_slice(available);
-        }
-        self.consume(count);
-        Ok(count)
+        read_buffered(self, out)
     }
 }
