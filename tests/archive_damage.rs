@@ -177,9 +177,6 @@ fn bytes_written_over_never_panic() {
 
 #[test]
 fn another_kind_of_file_is_named() {
-    let mut tar = vec![0; 1024];
-    tar[..7].copy_from_slice(b"toc.dat");
-    tar[257..262].copy_from_slice(b"ustar");
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&load(15, "gzip")).unwrap();
     let mut directory = load(15, "gzip");
@@ -188,7 +185,6 @@ fn another_kind_of_file_is_named() {
         ("empty", Vec::new(), Kind::Empty, "empty"),
         ("png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(), Kind::Unknown, "unknown"),
         ("a long png", [b"\x89PNG\r\n\x1a\n", &[7; 4096][..]].concat(), Kind::Unknown, "unknown"),
-        ("tar", tar, Kind::Tar, "tar"),
         ("gzip", gzip.finish().unwrap(), Kind::Gzip, "gzip"),
         ("zstd", zstd::encode_all(&load(15, "gzip")[..], 1).unwrap(), Kind::Zstd, "zstd"),
         (

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use firedrill::archive::{BlockWalker, DataPosition, Entry, Piece, Section, Toc, TocParser};
+use firedrill::archive::{BlockWalker, Compression, DataPosition, Entry, Piece, Section, Toc, TocParser};
 
 /// Where a fixture lies.
 pub fn path(major: u32, name: &str) -> PathBuf {
@@ -89,7 +89,13 @@ impl Shape {
         let mut out = b"PGDMP".to_vec();
         let header = &toc.header;
         out.extend([self.version.0, self.version.1, 0, self.int_bytes as u8, self.offset_bytes as u8, 1]);
-        let algorithm = header.compression as u8;
+        let algorithm: u8 = match header.compression {
+            Compression::None => 0,
+            Compression::Gzip => 1,
+            Compression::Lz4 => 2,
+            Compression::Zstd => 3,
+            Compression::GzipFile => panic!("no custom archive holds gzip files"),
+        };
         if self.version >= (1, 15) {
             out.push(algorithm);
         } else {
