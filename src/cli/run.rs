@@ -17,6 +17,7 @@ use crate::drill::{self, RunOutcome, RunRequest};
 use crate::exit_code::ExitCode;
 use crate::plan::{CopyForm, Plan, Select, Signing};
 use crate::record::Trigger;
+use crate::report::revealed::revealed;
 use crate::report::summary::{Reported, Style, summary};
 use crate::report::{encode, json, layout};
 use crate::verdict::{Code, Verdict};
@@ -52,6 +53,10 @@ pub struct Arguments {
         default_missing_value = "document"
     )]
     json: Option<Json>,
+    /// Show the primary keys of rows that differ as they are, on this terminal alone: evidence
+    /// and reports hold only their hashes. Refused where stderr is no terminal
+    #[arg(long)]
+    reveal_keys: bool,
     /// Print only what is not a pass, and no progress
     #[arg(long, short, conflicts_with = "json")]
     quiet: bool,
@@ -112,9 +117,13 @@ fn copy_form() -> impl TypedValueParser<Value = CopyForm> {
 
 /// Runs the drills that were asked for, shows them, and says how they ended.
 pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
+    if arguments.reveal_keys && !output::stderr_is_terminal() {
+        let what = "--reveal-keys shows what identifies rows, and stderr is no terminal";
+        return Err(Refusal::new(ExitCode::Usage, what, "run it by hand, and let stderr go nowhere else"));
+    }
     let plan = narrowed(places.plan()?, arguments)?;
     let trigger = if std::io::stderr().is_terminal() { Trigger::Manual } else { Trigger::Timer };
-    let request = RunRequest { plan, state: places.state()?, trigger };
+    let request = RunRequest { plan, state: places.state()?, trigger, reveal_keys: arguments.reveal_keys };
     let shown = match (arguments.json, arguments.quiet) {
         (Some(Json::Document), _) => Shown::Document,
         (Some(Json::Events), _) => Shown::Events,
@@ -201,7 +210,11 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
     for what in &outcome.degraded {
         output::say(&format!("warning: {}", encode::sentence(what)));
     }
-    match output::result(&result(&outcome, page.as_deref(), code, shown)) {
+    let written = output::result(&result(&outcome, page.as_deref(), code, shown));
+    for drill in &outcome.drills {
+        revealed(&drill.record.service.id, &drill.revealed).iter().for_each(|line| output::say(line));
+    }
+    match written {
         Ok(()) => Ok(code),
         Err(error) => {
             output::say(&format!("error: the result can't be written: {error}"));
@@ -281,7 +294,12 @@ mod tests {
     use crate::verdict::Reason;
 
     fn outcome(records: Vec<Record>) -> RunOutcome {
-        let drilled = |record| drill::Drilled { record, evidence: Some("e.json".into()), head: None };
+        let drilled = |record| drill::Drilled {
+            record,
+            evidence: Some("e.json".into()),
+            head: None,
+            revealed: Vec::new(),
+        };
         let drills = records.into_iter().map(drilled).collect();
         RunOutcome {
             run_id: RunId::fresh(),

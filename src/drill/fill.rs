@@ -18,9 +18,9 @@ use crate::record::{
     Artifact, ArtifactLayer, BesideRows, Between, CheckKind, CheckOutcome, CheckRecord, Compared, Copied,
     CopyChoice, DIFFERENCES_MAX, Difference, Engine, Environment, EnvironmentKind, ExcludedEntry,
     ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, LocatedRow, LocatedRows, Millis, Moment,
-    Network, Newest, NotStamped, ObjectClass, ObjectDifference, Observed, Policy, REJECTED_MAX, ReasonLine,
-    Record, RecoveryPoint, Rejected, RejectedReason, Restore, RowFault, Sandbox, Selected, Sha256,
-    SignedMillis, Span, SpanName, TableRecord, TableState, WarningCode, WarningLine,
+    Network, Newest, NotNarrowed, NotStamped, ObjectClass, ObjectDifference, Observed, Policy, REJECTED_MAX,
+    ReasonLine, Record, RecoveryPoint, Rejected, RejectedReason, Restore, RowFault, Sandbox, Selected,
+    Sha256, SignedMillis, Span, SpanName, TableRecord, TableState, WarningCode, WarningLine,
 };
 use crate::restore::{Restored, SpanKind};
 use crate::store::Tuning;
@@ -353,14 +353,27 @@ pub fn table(comparison: &Comparison) -> TableRecord {
         },
         columns_sha256: comparison.columns.map(Sha256::from),
         located: None,
+        not_narrowed: None,
     }
 }
 
-/// Where the rows of the tables differ, by the tables' names.
-pub fn located_rows(record: &mut Record, mut by_table: BTreeMap<String, Located>) {
+/// Where the rows of the tables differ, by the tables' names, or why that is not known.
+pub fn located_rows(
+    record: &mut Record,
+    mut by_table: BTreeMap<String, Result<Located, proof::NotNarrowed>>,
+) {
+    let why = |why: proof::NotNarrowed| match why {
+        proof::NotNarrowed::TooManyTables => NotNarrowed::TooManyTables,
+        proof::NotNarrowed::Deadline => NotNarrowed::Deadline,
+        proof::NotNarrowed::Unreadable => NotNarrowed::Unreadable,
+    };
     let tables = record.fidelity.as_mut().map(|fidelity| &mut fidelity.tables);
     for table in tables.into_iter().flatten() {
-        table.located = by_table.remove(&table.name).map(located);
+        match by_table.remove(&table.name) {
+            Some(Ok(rows)) => table.located = Some(located(rows)),
+            Some(Err(reason)) => table.not_narrowed = Some(why(reason)),
+            None => {}
+        }
     }
 }
 

@@ -45,7 +45,7 @@ use crate::plan::{Amcheck, Check, Service};
 use crate::postgres::{
     self, Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
 };
-use crate::proof::{self, Fingerprint};
+use crate::proof::{self, Fingerprint, Narrowed, NotNarrowed, Revealed};
 use crate::record::{Cleanup, ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
 use crate::restore::{self, Archive, Halted, Manner, Restored, Scratch};
 use crate::stamp::Stamp;
@@ -70,6 +70,8 @@ pub struct Outside<'a> {
     pub plan_digest: Digest,
     /// Where everything that could outlive us is written down first.
     pub journal: &'a Journal,
+    /// Whether the keys of rows that differ are to be shown to somebody.
+    pub reveal_keys: bool,
     /// The newest pass of the service before this drill, if any stands up.
     pub previous: Option<&'a Record>,
     /// Cancelled when somebody wants the run to end.
@@ -82,11 +84,21 @@ struct Owned {
     scratch: Option<Scratch>,
     resource: Option<Resource>,
     store: Option<Store>,
+    revealed: Vec<Revealed>,
+}
+
+/// What came of a drill.
+pub struct Drill {
+    /// Everything that is kept of it.
+    pub record: Record,
+    /// The keys of rows that differ, where they were asked for: for a terminal, and for nothing
+    /// that is kept.
+    pub revealed: Vec<Revealed>,
 }
 
 /// Runs one drill. Whatever happens there is a record, and whatever stops it cleans up. The
 /// record is complete but for its place in the log and its verdict.
-pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) -> Record {
+pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) -> Drill {
     events.emit(EventKind::DrillStarted);
     let watch = Stopwatch::start();
     let mut record = begin::record(service, outside, watch);
@@ -117,7 +129,7 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
     record.phases = timeline.phases().to_vec();
     record.traffic = owned.store.as_ref().map(traffic);
     record.run.finish(Timestamp::now(), watch.elapsed());
-    record
+    Drill { record, revealed: owned.revealed }
 }
 
 /// The outcome of `stages`, or that a bug cut them off: then, too, there is a record, and what
@@ -225,9 +237,10 @@ impl Stages<'_> {
         timeline.enter(Phase::Proof);
         let source = stamp.as_ref().map(|stamp| &stamp.fingerprint);
         let tables = self.prove(&toc, &restored, source, scratch, record).await?;
-        self.locate(&restored, &tables, scratch, &store, &backup, record).await;
+        let revealed = self.locate(&restored, &tables, scratch, &store, &backup, record).await;
         self.anchor_holds(&store, &backup, record).await?;
         timeline.close();
+        owned.revealed = revealed;
         Ok(())
     }
 
@@ -452,19 +465,24 @@ impl Stages<'_> {
         store: &Store,
         backup: &Backup,
         record: &mut Record,
-    ) {
+    ) -> Vec<Revealed> {
         if !tables.iter().any(proof::Comparison::has_other_rows) {
-            return;
+            return Vec::new();
         }
         let locating = async {
             let keys = restore::keys(self.service.backup.decrypt.as_ref()).ok()?;
             let opened = opening::open(store, backup, None, keys, self.tuning(), &Events::silent()).await;
-            let Ok(restore::Archive::Stream(opened)) = opened else { return None };
             let salt = self.outside.run_id.to_string();
-            proof::locate(restored, tables, scratch, *opened, &salt).await.ok()
+            let search = proof::Search { salt: &salt, reveal: self.outside.reveal_keys };
+            proof::locate(restored, tables, scratch, opened.ok()?, search).await.ok()
         };
-        let located = tokio::time::timeout(LOCATE_DEADLINE, locating).await;
-        fill::located_rows(record, located.ok().flatten().unwrap_or_default());
+        let Narrowed { tables, revealed } = match tokio::time::timeout(LOCATE_DEADLINE, locating).await {
+            Ok(Some(narrowed)) => narrowed,
+            Ok(None) => Narrowed::none(tables, NotNarrowed::Unreadable),
+            Err(_) => Narrowed::none(tables, NotNarrowed::Deadline),
+        };
+        fill::located_rows(record, tables);
+        revealed
     }
 
     /// How it drifted since the last pass, and its structure where the plan wants that.

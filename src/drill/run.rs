@@ -6,11 +6,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::drill::{Error, Outside, Site, drill};
+use crate::drill::{Drill, Error, Outside, Site, drill};
 use crate::event::{EventKind, Events, Observer};
 use crate::evidence::{self, Head, Keeper, PublicKey, Sent};
 use crate::journal::{self, Abandoned, Journal, StateDirectory};
 use crate::plan::{Plan, Service};
+use crate::proof::Revealed;
 use crate::record::{AbandonedRun, Record, RunId, Trigger};
 use crate::verdict::Reason;
 
@@ -23,6 +24,8 @@ pub struct RunRequest {
     pub state: StateDirectory,
     /// What set it off.
     pub trigger: Trigger,
+    /// Whether the primary keys of rows that differ are wanted, which nothing keeps.
+    pub reveal_keys: bool,
 }
 
 /// What came of one drill.
@@ -34,6 +37,8 @@ pub struct Drilled {
     pub evidence: Option<PathBuf>,
     /// The head of its log, now that the record is in it; none if it could not be stored.
     pub head: Option<Head>,
+    /// The keys of rows that differ, where they were asked for. They are for a terminal alone.
+    pub revealed: Vec<Revealed>,
 }
 
 /// What came of a run.
@@ -88,6 +93,7 @@ pub async fn run(
             site: &site,
             plan_digest: request.plan.digest,
             journal: &journal,
+            reveal_keys: request.reveal_keys,
             previous: previous.as_ref(),
             cancel: cancel.clone(),
         };
@@ -119,7 +125,7 @@ async fn one(
     outcome: &mut RunOutcome,
 ) -> Drilled {
     // A drill is a large future, and the run that holds it should not be.
-    let mut record = Box::pin(drill(service, outside, events)).await;
+    let Drill { mut record, revealed } = Box::pin(drill(service, outside, events)).await;
     // A run that was cut off outside of any drill is named by the first that comes.
     let named = |one: &mut Abandoned| one.service.as_ref().is_none_or(|name| *name == service.name);
     let ours: Vec<Abandoned> = abandoned.extract_if(.., named).collect();
@@ -147,7 +153,7 @@ async fn one(
         reasons: reasons.map(|line| Reason::new(line.code.0, &line.detail, &line.remedy)).collect(),
     });
     let head = written.as_ref().map(|written| written.head);
-    Drilled { record, evidence: written.map(|written| written.path), head }
+    Drilled { record, evidence: written.map(|written| written.path), head, revealed }
 }
 
 impl RunOutcome {

@@ -137,7 +137,9 @@ fn named(fidelity: &Fidelity, state: TableState) -> String {
     let words = |table: &TableRecord| {
         let between = table.between().filter(|_| fidelity.compared_to == ComparedTo::SourceStamp);
         let between = between.map(|between| between.words().to_owned());
-        between.into_iter().chain(table.located.as_ref().map(|located| located.words())).collect::<Vec<_>>()
+        let located = table.located.as_ref().map(|located| located.words());
+        let not = table.not_narrowed.map(|why| why.words().to_owned());
+        between.into_iter().chain(located).chain(not).collect::<Vec<_>>()
     };
     let name = |table: &TableRecord| match words(table) {
         words if words.is_empty() => table.name.clone(),

@@ -31,7 +31,7 @@ pub use error::Error;
 pub use fingerprint::{
     Fingerprint, LargeObjectsPrint, Name, SequencePrint, SequenceValue, Sourced, TablePrint,
 };
-pub use located::{Located, RowFault, locate};
+pub use located::{Located, Narrowed, NotNarrowed, Revealed, RowFault, Search, locate};
 pub use objects::{Objects, look};
 pub use pace::Pace;
 pub use reading::{Manner, adopt, pin};

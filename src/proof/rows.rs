@@ -225,8 +225,6 @@ pub struct Subject {
     pub name: String,
     /// The OID of the restored table; 0 if there is none.
     pub oid: u32,
-    /// Its rows in the archive are those of one entry, as COPY text, in this order of columns.
-    pub is_plain: bool,
     /// The names of the columns that are compared.
     pub columns: Vec<String>,
     /// None: no such table was restored.
@@ -279,7 +277,6 @@ impl Subject {
         Subject {
             name: format!("{}.{}", part.key.0, part.key.1),
             oid: relation.map_or(0, |relation| relation.oid),
-            is_plain: part.first.target.is_some() && !part.first.through_root,
             columns: columns.to_vec(),
             reading,
             manners,

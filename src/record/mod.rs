@@ -42,7 +42,7 @@ pub use measurements::{
 pub use objects::{ObjectClass, ObjectDifference, Objects};
 pub use proof::{
     CheckKind, CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Coverage, Fidelity, LocatedRow,
-    LocatedRows, NotStamped, ROW_HASH, RowFault, TableRecord, TableState,
+    LocatedRows, NotNarrowed, NotStamped, ROW_HASH, RowFault, TableRecord, TableState,
 };
 pub use restore::{Copied, CopyChoice, Engine, ExcludedEntry, FailedEntry, Restore, Span, SpanName};
 pub use ruling::{Halt, ReasonLine, Ruling, WarningCode, WarningLine};

@@ -157,6 +157,32 @@ pub struct TableRecord {
     /// Where its rows differ, if they do and it could be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub located: Option<LocatedRows>,
+    /// Why it could not be told where its rows differ from those of the archive, if they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_narrowed: Option<NotNarrowed>,
+}
+
+/// Why it is not known which rows of a table differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotNarrowed {
+    /// So many tables differ that the others were looked into, and not this one.
+    TooManyTables,
+    /// Looking took longer than it may.
+    Deadline,
+    /// The archive or the restored database could not be read once more.
+    Unreadable,
+}
+
+impl NotNarrowed {
+    /// In words: `not narrowed: …`.
+    pub fn words(self) -> &'static str {
+        match self {
+            NotNarrowed::TooManyTables => "not narrowed: too many tables differ",
+            NotNarrowed::Deadline => "not narrowed: looking for the rows took too long",
+            NotNarrowed::Unreadable => "not narrowed: the rows could not be read once more",
+        }
+    }
 }
 
 /// Which rows of a table differ.

@@ -19,6 +19,7 @@ pub mod paint;
 mod progress;
 pub mod prometheus;
 pub mod recovered;
+pub mod revealed;
 #[cfg(test)]
 pub(crate) mod sample;
 mod screen;

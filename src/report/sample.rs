@@ -204,6 +204,7 @@ fn table(name: &str, state: TableState) -> TableRecord {
         not_stamped: None,
         columns_sha256: None,
         located: None,
+        not_narrowed: None,
     }
 }
 

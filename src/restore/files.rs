@@ -244,6 +244,14 @@ impl Files {
         Ok(listing.finish(trailing_bytes))
     }
 
+    /// The file that holds the rows of an entry, from its first byte, and how it is compressed.
+    pub fn table(&self, id: u32) -> Option<(Compression, Download)> {
+        let data = self.data.iter().find(|data| data.id == id && !data.large_objects)?;
+        let (_, file) = data.files.first()?;
+        let object = self.files.get(file.place)?;
+        Some((file.compression, Download::new(&self.store, object, 0..object.bytes, self.tuning)))
+    }
+
     /// Every file that was not read yet: blocks by their size, the largest first, then what
     /// belongs to nothing.
     fn queue(&self) -> VecDeque<Vec<Task>> {

@@ -45,7 +45,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 
-pub use again::rows_again;
+pub use again::{Wanted, rows_again};
 pub use error::{Error, Failure};
 pub use files::{Files, open as open_files};
 pub use given::GivenDatabase;
@@ -62,7 +62,9 @@ pub use spans::{Kind as SpanKind, Spans};
 pub use stream::{Body, Opened, Read};
 pub use zone::ZoneSamples;
 
-use crate::archive::{CopyTarget, Entry, Front, Keys, Kind, Opening, SNIFF_BYTES, Toc, Walker, sniff};
+use crate::archive::{
+    CopyTarget, Entry, Front, InsertColumn, Keys, Kind, Opening, SNIFF_BYTES, Toc, Walker, sniff,
+};
 use crate::clock::Stopwatch;
 use crate::event::{EventKind, Events};
 use crate::plan::CopyForm;
@@ -71,7 +73,7 @@ use crate::restore::board::{Board, Outcome};
 use crate::restore::connection::Workplace;
 use crate::restore::entry::How;
 use crate::restore::input::Input;
-use crate::restore::load::{Loaded, Way};
+use crate::restore::load::{Load, Loaded, Way};
 use crate::restore::policy::{Disposition, Rows};
 use crate::restore::roles::Roles;
 use crate::restore::schedule::Schedule;
@@ -133,6 +135,8 @@ pub struct TableLoaded {
     pub seen: RowsSeen,
     /// In which form they were sent.
     pub sent: Sent,
+    /// The columns of the table that the entry names, where its rows stand in INSERT statements.
+    pub inserted: Option<Vec<InsertColumn>>,
 }
 
 /// How a restore works.
@@ -471,7 +475,7 @@ impl Loads {
             match by_entry.get(&load.entry) {
                 Some((_, Disposition::LargeObjects)) => loads.large_objects.merge(&loaded.seen.hash),
                 Some((entry, Disposition::Rows(rows))) => {
-                    loads.tables.push(table_loaded(entry, rows, &load.shape, loaded))
+                    loads.tables.push(table_loaded(entry, rows, &load, loaded))
                 }
                 _ => {}
             }
@@ -480,7 +484,7 @@ impl Loads {
     }
 }
 
-fn table_loaded(entry: &Entry, rows: &Rows, shape: &RowShape, loaded: Loaded) -> TableLoaded {
+fn table_loaded(entry: &Entry, rows: &Rows, load: &Load, loaded: Loaded) -> TableLoaded {
     let own = || (entry.namespace.clone().unwrap_or_default(), entry.tag.clone());
     let root = || entry.via_root_target().map(|(schema, table)| (schema.unwrap_or_default(), table));
     TableLoaded {
@@ -492,9 +496,10 @@ fn table_loaded(entry: &Entry, rows: &Rows, shape: &RowShape, loaded: Loaded) ->
         target: rows.target.clone(),
         through_root: rows.through_root,
         made_elsewhere: rows.table_entry.is_none(),
-        shape: shape.clone(),
+        shape: load.shape.clone(),
         seen: loaded.seen,
         sent: loaded.sent,
+        inserted: load.inserted.clone(),
     }
 }
 

@@ -90,7 +90,7 @@ impl RowShape {
 }
 
 /// The row with its fields in another order.
-fn reordered(row: &[u8], order: &[usize]) -> Vec<u8> {
+pub fn reordered(row: &[u8], order: &[usize]) -> Vec<u8> {
     let fields: Vec<&[u8]> = row.split(|byte| *byte == b'\t').collect();
     let mut out = Vec::with_capacity(row.len());
     for (place, field) in order.iter().enumerate() {

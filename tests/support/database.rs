@@ -11,7 +11,7 @@ use firedrill::clock::Stopwatch;
 use firedrill::event::{Event, Events, Observer};
 use firedrill::plan::CopyForm;
 use firedrill::postgres::{Cluster, ClusterOptions, InitdbOptions, Install, Isolation, new_directory_name};
-use firedrill::restore::{self, DATABASE, Manner, Opened, Restored, Scratch};
+use firedrill::restore::{self, Archive, DATABASE, Manner, Opened, Restored, Scratch};
 use firedrill::store::{Download, Location, Options, Store, Tuning};
 use tempfile::TempDir;
 
@@ -136,12 +136,19 @@ impl Kept {
     /// The same, with rows sent in the form that is asked for.
     pub async fn restore_in_form(archive: &[u8], install: &Install, parent: &Path, copy: CopyForm) -> Kept {
         let scratch = Scratch::in_cluster(start(install, parent).await, install.version.major);
-        let restored = restore_into(&scratch, archive, copy).await;
+        let (_folder, opened) = open(archive).await;
+        let restored = restore_into(&scratch, opened.into(), copy).await;
         Kept { scratch, restored, install: install.clone() }
     }
 
     /// Restores another archive in the place of the first.
     pub async fn restore_again(&mut self, archive: &[u8]) {
+        let (_folder, opened) = open(archive).await;
+        self.restore_opened(opened.into()).await;
+    }
+
+    /// The same with an archive that is open already.
+    pub async fn restore_opened(&mut self, archive: Archive) {
         let server = self.scratch.cluster().unwrap().connect("postgres").await.unwrap();
         server.run(&format!("drop database {DATABASE}")).await.unwrap();
         self.restored = restore_into(&self.scratch, archive, CopyForm::Auto).await;
@@ -158,10 +165,9 @@ impl Kept {
     }
 }
 
-async fn restore_into(scratch: &Scratch, archive: &[u8], copy: CopyForm) -> Restored {
-    let (_folder, opened) = open(archive).await;
-    scratch.make_database(&opened.toc).await.unwrap();
-    restore::restore(opened, scratch, Manner::drill(JOBS, copy), Stopwatch::start(), &silence())
+async fn restore_into(scratch: &Scratch, archive: Archive, copy: CopyForm) -> Restored {
+    scratch.make_database(archive.toc()).await.unwrap();
+    restore::restore(archive, scratch, Manner::drill(JOBS, copy), Stopwatch::start(), &silence())
         .await
         .unwrap()
 }
@@ -177,6 +183,17 @@ pub async fn open(archive: &[u8]) -> (TempDir, Opened) {
     let download = Download::new(&store, &object, 0..object.bytes, tuning);
     let opened = restore::open(download, object.bytes, None, Arc::default(), &silence()).await.unwrap();
     (folder, opened)
+}
+
+/// The directory archive `name` in a folder, read up to the end of its table of contents.
+pub async fn open_directory(folder: &Path, name: &str) -> Archive {
+    let location = Location::parse(&format!("file://{}/", folder.display())).unwrap();
+    let store = Store::open(&location, &Options::default()).await.unwrap();
+    let below = format!("{name}/");
+    let files = store.list().await.unwrap().objects;
+    let files = files.into_iter().filter(|file| file.key.starts_with(&below)).collect();
+    let tuning = Tuning { connections: 2, part_bytes: 1 << 16 };
+    restore::open_files(&store, &below, files, tuning, &silence()).await.unwrap().into()
 }
 
 fn silence() -> Events {

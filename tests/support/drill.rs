@@ -199,7 +199,7 @@ impl Yard {
     pub fn request(&self) -> RunRequest {
         let plan =
             plan::load(&self.plan_file()).unwrap_or_else(|faults| panic!("{faults:#?}\n{}", self.plan));
-        RunRequest { plan, state: self.state(), trigger: Trigger::Manual }
+        RunRequest { plan, state: self.state(), trigger: Trigger::Manual, reveal_keys: false }
     }
 
     /// Drills every service. Whatever comes of it: nothing of the scratch is left, and the

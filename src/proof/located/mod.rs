@@ -7,6 +7,7 @@
 mod sketch;
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::postgres::Session;
@@ -14,7 +15,7 @@ use crate::proof::Error;
 use crate::proof::located::sketch::{RowMark, Sketch, Told};
 use crate::proof::reading;
 use crate::proof::rows::{self, Comparison, Subject};
-use crate::restore::{Opened, Restored, Scratch, rows_again};
+use crate::restore::{Archive, Restored, Scratch, Wanted, rows_again};
 
 /// Tables that are looked into at most.
 const TABLES_MAX: usize = 16;
@@ -48,10 +49,69 @@ pub struct Located {
     pub rows: Vec<(RowFault, String)>,
 }
 
+/// Why it is not known which rows of a table differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotNarrowed {
+    /// So many tables differ that the others were looked into, and not this one.
+    TooManyTables,
+    /// It took too long.
+    Deadline,
+    /// The archive or the scratch would not be read once more.
+    Unreadable,
+}
+
+/// The primary keys of rows that differ, as they are: for somebody at a terminal, and for
+/// nothing that is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Revealed {
+    /// The qualified name of the table.
+    pub table: String,
+    /// The columns of its primary key; none if it has none, and then no rows.
+    pub columns: Vec<String>,
+    /// The first of the rows, by the COPY text of their keys; none of a key that is too long.
+    pub rows: Vec<(RowFault, Option<String>)>,
+    /// How many more there are, or at least are.
+    pub more: u64,
+}
+
+impl fmt::Debug for Revealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revealed").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+/// What came of looking into the tables that differ.
+#[derive(Debug, Default)]
+pub struct Narrowed {
+    /// Each of them.
+    pub tables: BTreeMap<String, Result<Located, NotNarrowed>>,
+    /// The keys of their rows, if that was asked for.
+    pub revealed: Vec<Revealed>,
+}
+
+impl Narrowed {
+    /// None of the tables that `comparisons` found different could be looked into.
+    pub fn none(comparisons: &[Comparison], why: NotNarrowed) -> Narrowed {
+        let tables = different(comparisons).map(|name| (name.to_owned(), Err(why))).collect();
+        Narrowed { tables, revealed: Vec::new() }
+    }
+}
+
+fn different(comparisons: &[Comparison]) -> impl Iterator<Item = &str> {
+    comparisons.iter().filter(|it| it.has_other_rows()).map(|it| it.name.as_str())
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// Stands before each key that is hashed.
+    pub salt: &'a str,
+    /// Whether the keys themselves are wanted, too.
+    pub reveal: bool,
+}
+
 /// Looks into the tables that `comparisons` found different: which of their rows are missing,
-/// extra or changed, by table. `opened` is the archive, opened once more; `salt` stands before
-/// each key that is hashed. Tables whose rows went through another one or came as INSERTs, and
-/// those of a script, are left out.
+/// extra or changed. `archive` is the same one, opened once more.
 ///
 /// # Errors
 /// The scratch or the store would not be read.
@@ -59,26 +119,18 @@ pub async fn locate(
     restored: &Restored,
     comparisons: &[Comparison],
     scratch: &Scratch,
-    opened: Opened,
-    salt: &str,
-) -> Result<BTreeMap<String, Located>, Error> {
-    let toc = &restored.toc;
+    archive: Archive,
+    search: Search<'_>,
+) -> Result<Narrowed, Error> {
+    let mut narrowed = Narrowed::none(comparisons, NotNarrowed::TooManyTables);
     let session = reading::open(scratch).await?;
-    let all = rows::subjects(toc, restored, None, scratch, &session).await?;
-    let differs =
-        |subject: &Subject| comparisons.iter().any(|one| one.name == subject.name && one.has_other_rows());
+    let subjects = rows::subjects(&restored.toc, restored, None, scratch, &session).await?;
+    let differs = |subject: &Subject| narrowed.tables.contains_key(&subject.name);
     let mut tables = Vec::new();
-    for subject in
-        all.subjects.into_iter().filter(differs).filter(|subject| subject.is_plain).take(TABLES_MAX)
-    {
-        tables.push(Table::new(subject, &session, salt).await?);
+    for subject in subjects.subjects.into_iter().filter(differs).take(TABLES_MAX) {
+        tables.push(Table::new(subject, &session, search).await?);
     }
-    let mut wanted = HashMap::new();
-    for entry in toc.entries.iter().filter(|entry| entry.is_table_data()) {
-        let name = entry.qualified_name();
-        let table = tables.iter().position(|table| table.subject.name == name);
-        wanted.extend(table.map(|table| (entry.id, table)));
-    }
+    let wanted = wanted(restored, &tables);
     for table in &mut tables {
         table.take_restored(&session).await?;
     }
@@ -90,11 +142,31 @@ pub async fn locate(
             table.take(row, 1);
         }
     };
-    if !rows_again(opened, wanted, see).await? {
-        return Ok(BTreeMap::new());
-    }
+    rows_again(archive, wanted, see).await?;
     let tables = std::mem::take(&mut *tables.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(tables.into_iter().map(|table| (table.subject.name.clone(), table.located())).collect())
+    for table in tables {
+        let name = table.subject.name.clone();
+        let (located, revealed) = table.located(search.reveal);
+        narrowed.tables.insert(name, Ok(located));
+        narrowed.revealed.extend(revealed);
+    }
+    Ok(narrowed)
+}
+
+/// The entries that hold rows of the tables: several, where they went through one root.
+fn wanted(restored: &Restored, tables: &[Table]) -> HashMap<u32, Wanted> {
+    let mut by_entry = HashMap::new();
+    for loaded in &restored.tables {
+        let name = format!("{}.{}", loaded.table.0, loaded.table.1);
+        if let Some(table) = tables.iter().position(|table| table.subject.name == name) {
+            let (order, inserted) = (loaded.shape.order.clone(), loaded.inserted.clone());
+            by_entry.insert(loaded.name.as_str(), Wanted { table, order, inserted });
+        }
+    }
+    let entries = restored.toc.entries.iter().filter(|entry| entry.is_table_data());
+    entries
+        .filter_map(|entry| Some((entry.id, by_entry.get(entry.qualified_name().as_str())?.clone())))
+        .collect()
 }
 
 /// A table that is looked into.
@@ -107,7 +179,7 @@ struct Table {
 }
 
 impl Table {
-    async fn new(subject: Subject, session: &Session, salt: &str) -> Result<Table, Error> {
+    async fn new(subject: Subject, session: &Session, search: Search<'_>) -> Result<Table, Error> {
         let sql = format!(
             "SELECT a.attname FROM pg_catalog.pg_index i, pg_catalog.unnest(i.indkey) WITH ORDINALITY k(num, nr), \
              pg_catalog.pg_attribute a WHERE i.indrelid = {} AND i.indisprimary AND k.nr <= i.indnkeyatts \
@@ -119,8 +191,10 @@ impl Table {
             let name = row.first()?.as_ref()?;
             subject.columns.iter().position(|column| column == name)
         };
-        let key: Vec<usize> = key.iter().filter_map(place).collect();
-        Ok(Table { subject, key, salt: [salt.as_bytes(), b"\n"].concat(), sketch: Sketch::default() })
+        // A column that is not dumped can't tell its rows apart.
+        let key = key.iter().map(place).collect::<Option<Vec<usize>>>().unwrap_or_default();
+        let sketch = if search.reveal { Sketch::with_keys() } else { Sketch::default() };
+        Ok(Table { subject, key, salt: [search.salt.as_bytes(), b"\n"].concat(), sketch })
     }
 
     fn take(&mut self, row: &[u8], times: i64) {
@@ -128,7 +202,8 @@ impl Table {
             let fields: Vec<&[u8]> = row.split(|byte| *byte == b'\t').collect();
             self.key.iter().filter_map(|at| fields.get(*at).copied()).collect::<Vec<_>>().join(&b'\t')
         });
-        self.sketch.add(RowMark::of(&self.salt, key.as_deref(), row), times);
+        let mark = RowMark::of(&self.salt, key.as_deref(), row);
+        self.sketch.add(mark, key.as_deref().unwrap_or_default(), times);
     }
 
     /// Takes what the restored table holds out again.
@@ -144,8 +219,11 @@ impl Table {
         Ok(())
     }
 
-    fn located(self) -> Located {
-        let Told { rows, whole } = self.sketch.tell();
+    /// Where its rows differ, and the keys of those that are named.
+    fn located(self, reveal: bool) -> (Located, Option<Revealed>) {
+        let Told { rows, whole, keys } = self.sketch.tell();
+        let columns = self.key.iter().filter_map(|at| self.subject.columns.get(*at).cloned()).collect();
+        let mut named = Vec::new();
         let mut located = Located { missing: 0, extra: 0, changed: 0, whole, rows: Vec::new() };
         // Without a key each row stands for itself.
         let mut by_key: BTreeMap<u128, (u64, u64)> = BTreeMap::new();
@@ -165,9 +243,18 @@ impl Table {
                 *sum += count;
                 if count > 0 && located.rows.len() < NAMED_MAX {
                     located.rows.push((fault, format!("{mark:024x}")));
+                    named.push((fault, keys.get(&mark).map(|key| String::from_utf8_lossy(key).into_owned())));
                 }
             }
         }
-        located
+        let all = located.missing + located.extra + located.changed;
+        let has_key = !self.key.is_empty();
+        let revealed = reveal.then(|| Revealed {
+            table: self.subject.name,
+            columns,
+            more: all.saturating_sub(named.len() as u64),
+            rows: if has_key { named } else { Vec::new() },
+        });
+        (located, revealed)
     }
 }
