@@ -12,7 +12,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use firedrill::journal::{Journal, Kind, Resource, StateDirectory, sweep};
+use firedrill::journal::{Journal, Kind, NoServers, Resource, StateDirectory, sweep};
 use firedrill::postgres::{Cluster, ClusterOptions, new_directory_name};
 use uuid::Uuid;
 
@@ -59,7 +59,7 @@ fn a_second_run_is_refused_at_once_and_touches_nothing() {
     let began = Instant::now();
     let error = Journal::open(&state, Uuid::now_v7()).map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), Kind::Locked);
-    assert_eq!(sweep(&state).unwrap_err().kind(), Kind::Locked);
+    assert_eq!(sweep(&state, &NoServers).unwrap_err().kind(), Kind::Locked);
     assert!(began.elapsed() < Duration::from_secs(1));
     assert!(left.exists());
     assert_eq!(journals(&state).len(), 1);
@@ -99,7 +99,7 @@ fn a_killed_run_is_cleaned_up_and_named_until_evidence_has_it() {
         journal.drill_started("billing").unwrap();
     });
     // A sweep removes, but names nothing in evidence.
-    let swept = sweep(&state).unwrap();
+    let swept = sweep(&state, &NoServers).unwrap();
     assert!(!left.exists());
     assert_eq!(swept.len(), 2);
     for _ in 0..2 {

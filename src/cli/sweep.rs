@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::refusal::Refusal;
 use crate::cli::{Places, output};
+use crate::drill::PlanServers;
 use crate::exit_code::ExitCode;
 use crate::journal::{self, Abandoned, Resource};
 use crate::report::encode;
@@ -11,14 +12,20 @@ use crate::report::encode;
 /// Remove what killed runs left behind; each run begins with the same
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Ends with 3 if something could not be removed, and with 75 while a run is under way."
+    after_help = "What lies on a given server is removed only where the plan that names that server is found. Ends with 3 if something could not be removed, and with 75 while a run is under way."
 )]
 pub struct Arguments {}
 
 /// Sweeps the state directory, and tells what was found.
 pub fn sweep(_: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     let state = places.state()?;
-    let found = journal::sweep(&state).map_err(|error| Refusal::of_state(&error))?;
+    // The plan knows the way to the servers that databases were left on.
+    let found = match places.plan_if_any() {
+        Err(refusal) if places.names_a_plan() => return Err(refusal),
+        Ok(Some(plan)) => journal::sweep(&state, &PlanServers(&plan)),
+        Ok(None) | Err(_) => journal::sweep(&state, &journal::NoServers),
+    };
+    let found = found.map_err(|error| Refusal::of_state(&error))?;
     let written = output::answer(&told(&found));
     let left = found.iter().any(|run| !run.leaked.is_empty() || run.quarantined.is_some());
     Ok(if left { ExitCode::Degraded } else { written })
@@ -52,6 +59,9 @@ fn named(resource: &Resource) -> String {
     match resource {
         Resource::Cluster { directory, .. } => {
             format!("{} in {}", resource.as_str(), encode::name(&directory.to_string_lossy(), 400))
+        }
+        Resource::Database { server, name } => {
+            format!("{} {} on {}", resource.as_str(), encode::name(name, 63), encode::name(server, 400))
         }
     }
 }

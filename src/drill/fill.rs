@@ -17,12 +17,12 @@ use crate::proof::{
 use crate::record::{
     Artifact, ArtifactLayer, BesideRows, Between, CheckKind, CheckOutcome, CheckRecord, Compared, Copied,
     CopyChoice, DIFFERENCES_MAX, Difference, Engine, Environment, EnvironmentKind, ExcludedEntry,
-    ExpectedArtifact, Extension, FailedEntry, Freshness, Listing, LocatedRow, LocatedRows, Millis, Moment,
-    Network, Newest, NotNarrowed, NotStamped, ObjectClass, ObjectDifference, Observed, Policy, REJECTED_MAX,
-    ReasonLine, Record, RecoveryPoint, Rejected, RejectedReason, Restore, RowFault, Sandbox, Selected,
-    Sha256, SignedMillis, Span, SpanName, TableRecord, TableState, WarningCode, WarningLine,
+    ExpectedArtifact, Extension, FailedEntry, Freshness, Hardware, Listing, LocatedRow, LocatedRows, Millis,
+    Moment, Network, Newest, NotNarrowed, NotStamped, ObjectClass, ObjectDifference, Observed, Policy,
+    REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected, RejectedReason, Restore, RowFault, Sandbox,
+    Selected, Sha256, SignedMillis, Span, SpanName, TableRecord, TableState, WarningCode, WarningLine,
 };
-use crate::restore::{Restored, SpanKind};
+use crate::restore::{Host, Restored, SpanKind};
 use crate::store::Tuning;
 use crate::verdict::{Code, Reason};
 
@@ -226,6 +226,23 @@ pub fn environment(cluster: &Cluster, install: &Install, service: &Service, site
         },
         hardware: site.hardware.clone(),
         settings_relaxed: crate::drill::settings::relaxed(service.scratch.settings),
+        production_like: false,
+        extensions: Vec::new(),
+    }
+}
+
+/// The server that was given, with the database that was made there.
+pub fn hosted(host: &Host) -> Environment {
+    Environment {
+        kind: EnvironmentKind::Server,
+        postgres_version: host.version().to_owned(),
+        system_identifier: Some(host.system_identifier().to_owned()),
+        cluster_created_by_run: false,
+        database_created_by_run: false,
+        sandbox: Sandbox { network: Network::Server, user: None, required: false },
+        // Of the machine under it nothing is known.
+        hardware: Hardware::default(),
+        settings_relaxed: host.relaxed().iter().cloned().collect(),
         production_like: false,
         extensions: Vec::new(),
     }

@@ -10,6 +10,7 @@ mod error;
 mod examined;
 mod fill;
 mod last;
+mod lease;
 mod opening;
 mod run;
 pub mod settings;
@@ -31,6 +32,7 @@ pub use anchor::{
     settled as settled_anchor,
 };
 pub use error::Error;
+pub use lease::PlanServers;
 pub use opening::open as open_backup;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
@@ -38,22 +40,18 @@ pub use site::Site;
 use crate::catalog::{Backup, Catalog, ConsistencyPoint};
 use crate::clock::{Phase, Stopwatch};
 use crate::digest::Digest;
+use crate::drill::lease::{Lease, Wanted};
 use crate::drill::timeline::Timeline;
 use crate::event::{EventKind, Events};
-use crate::journal::{Journal, Resource};
+use crate::journal::Journal;
 use crate::plan::{Amcheck, Check, Service};
-use crate::postgres::{
-    self, Cluster, ClusterOptions, InitdbOptions, Install, choose_install, find_installs, new_directory_name,
-};
+use crate::postgres;
 use crate::proof::{self, Fingerprint, Narrowed, NotNarrowed, Revealed};
-use crate::record::{Cleanup, ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
+use crate::record::{ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
 use crate::restore::{self, Archive, Halted, Manner, Restored, Scratch};
 use crate::stamp::Stamp;
 use crate::store::{self, ChecksumAlgorithm, Store, Tuning};
 use crate::verdict::{Blame, Code, Reason};
-
-/// How long a scratch server may take to be made and to start.
-const START_DEADLINE: Duration = Duration::from_secs(120);
 
 /// How long the rows that differ may be looked for.
 const LOCATE_DEADLINE: Duration = Duration::from_secs(600);
@@ -81,8 +79,7 @@ pub struct Outside<'a> {
 /// What a drill owns and must not leave behind, with what the end of it needs to know.
 #[derive(Default)]
 struct Owned {
-    scratch: Option<Scratch>,
-    resource: Option<Resource>,
+    lease: Lease,
     store: Option<Store>,
     revealed: Vec<Revealed>,
 }
@@ -124,7 +121,7 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
         record.halt = Some(Halt::new(reason, phase));
     }
     timeline.enter(Phase::Cleanup);
-    record.cleanup = clean_up(&mut owned, service, outside.journal).await;
+    record.cleanup = owned.lease.end(service, outside.journal).await;
     timeline.close();
     record.phases = timeline.phases().to_vec();
     record.traffic = owned.store.as_ref().map(traffic);
@@ -144,7 +141,7 @@ async fn contained(stages: impl Future<Output = Result<(), Reason>>) -> Result<(
 
 /// A connection that went down says nothing of why the server did; the server's log does.
 async fn explained(reason: Reason, owned: &Owned) -> Reason {
-    match (&owned.scratch, reason.code) {
+    match (owned.lease.scratch(), reason.code) {
         (Some(scratch), Code::ScratchCrashed) => {
             let lost = postgres::Error::new(postgres::Kind::Crashed, reason.detail);
             match scratch.cluster() {
@@ -174,26 +171,6 @@ fn traffic(store: &Store) -> Traffic {
     Traffic { requests: seen.requests, retries: seen.retries, bytes: seen.bytes }
 }
 
-/// Removes the scratch, however the drill ended; nothing if none was made.
-async fn clean_up(owned: &mut Owned, service: &Service, journal: &Journal) -> Option<Cleanup> {
-    let resource = owned.resource.take()?;
-    let Resource::Cluster { directory, .. } = &resource;
-    let removed = match owned.scratch.take() {
-        Some(scratch) => scratch.remove().await,
-        // It was cut off while it was made; what is made by halves goes with its future.
-        None if directory.exists() => {
-            Err(postgres::Error::new(postgres::Kind::Leftover, directory.display().to_string()))
-        }
-        None => Ok(()),
-    };
-    let noted = removed.is_err() || journal.removed(&service.name, &resource).is_ok();
-    Some(Cleanup {
-        scratch_removed: removed.is_ok(),
-        removal_verified: removed.is_ok() && noted,
-        leaked: removed.err().map(|error| error.to_string()).into_iter().collect(),
-    })
-}
-
 /// The backup that is drilled, opened, with the stamp of its source.
 struct Chosen {
     store: Store,
@@ -221,7 +198,14 @@ impl Stages<'_> {
         let Chosen { store, backup, opened, stamp } = self.choose(record, owned).await?;
 
         timeline.enter(Phase::Provision);
-        let scratch = self.provision(&opened, record, owned).await?;
+        let source = record.stamp.as_ref().and_then(|stamp| stamp.system_identifier.clone());
+        let wanted = Wanted {
+            service: self.service,
+            site: self.outside.site,
+            jobs: self.jobs(),
+            source: source.as_deref(),
+        };
+        let scratch = owned.lease.begin(&wanted, opened.toc(), self.outside.journal, record).await?;
 
         timeline.enter(Phase::Restore);
         let restored = self.restore(opened, scratch, &store, &backup, record).await?;
@@ -292,44 +276,6 @@ impl Stages<'_> {
         Ok(Chosen { store, backup: selection.backup, opened, stamp })
     }
 
-    /// A cluster of our own, and in it a database as the archive describes it.
-    async fn provision<'o>(
-        &self,
-        opened: &Archive,
-        record: &mut Record,
-        owned: &'o mut Owned,
-    ) -> Result<&'o Scratch, Reason> {
-        let plan = &self.service.scratch;
-        let header = &opened.toc().header;
-        let at_least = header.server_major().max(header.dump_major()).unwrap_or(0);
-        let install: Install = choose_install(&find_installs(plan.postgres_bin.as_deref()), at_least)
-            .map_err(|error| error.reason())?;
-        let options = ClusterOptions {
-            parent: plan.directory.clone(),
-            directory_name: new_directory_name(),
-            settings: settings::server_settings(
-                plan.settings,
-                self.outside.site.hardware.memory_bytes,
-                self.jobs(),
-            ),
-            isolation: plan.isolation,
-            initdb: InitdbOptions { page_checksums: false },
-            start_deadline: START_DEADLINE,
-        };
-        let resource = Resource::from(options.places().map_err(|error| error.reason())?);
-        self.outside.journal.will_create(&self.service.name, &resource).map_err(|error| error.reason())?;
-        owned.resource = Some(resource.clone());
-        let cluster = Cluster::start(&install, options).await.map_err(|error| error.reason())?;
-        self.outside.journal.created(&self.service.name, &resource).map_err(|error| error.reason())?;
-        record.environment = Some(fill::environment(&cluster, &install, self.service, self.outside.site));
-        let scratch = owned.scratch.insert(Scratch::in_cluster(cluster, install.version.major));
-        scratch.make_database(opened.toc()).await.map_err(|error| error.reason())?;
-        if let Some(environment) = record.environment.as_mut() {
-            environment.database_created_by_run = true;
-        }
-        Ok(scratch)
-    }
-
     /// Everything of the archive into the scratch.
     async fn restore(
         &self,
@@ -340,7 +286,8 @@ impl Stages<'_> {
         record: &mut Record,
     ) -> Result<Restored, Reason> {
         let compression = opened.toc().header.compression;
-        let manner = Manner::drill(self.jobs(), self.service.restore.copy);
+        let manner =
+            Manner { rules: scratch.rules(), ..Manner::drill(self.jobs(), self.service.restore.copy) };
         let restored = match restore::restore(opened, scratch, manner, self.watch, self.events).await {
             Ok(restored) => restored,
             Err(halted) => return Err(self.second_opinion(halted, store, backup, record).await),
@@ -509,7 +456,11 @@ impl Stages<'_> {
 /// The restore ends when everything is on disk, not when the last statement has returned.
 async fn make_durable(scratch: &Scratch) -> Result<(), Reason> {
     let session = scratch.connect().await.map_err(|error| error.reason())?;
-    session.run("CHECKPOINT").await.map_err(|error| error.reason())
+    // A checkpoint of a server that others use is not ours to ask for. A commit that is waited for
+    // has everything before it on disk, if only as WAL.
+    let flush = "SET synchronous_commit = on; SELECT pg_catalog.txid_current()";
+    let statement = if scratch.cluster().is_some() { "CHECKPOINT" } else { flush };
+    session.run(statement).await.map_err(|error| error.reason())
 }
 
 /// The store of a location, for faces that only list.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::drill::lease::PlanServers;
 use crate::drill::{Drill, Error, Outside, Site, drill};
 use crate::event::{EventKind, Events, Observer};
 use crate::evidence::{self, Head, Keeper, PublicKey, Sent};
@@ -72,7 +73,7 @@ pub async fn run(
     // Before anything else: a drill that could not be signed is not begun.
     let keeper = Keeper::open(&request.plan.evidence, &request.state.path().join("evidence"))?;
     let run_id = Uuid::now_v7();
-    let (journal, mut abandoned) = Journal::open(&request.state, run_id)?;
+    let (journal, mut abandoned) = Journal::open_with(&request.state, run_id, &PlanServers(&request.plan))?;
     let site = tokio::task::spawn_blocking(Site::look).await.unwrap_or_else(|_| Site::look());
     let mut outcome = RunOutcome {
         run_id: RunId::from(run_id),

@@ -25,6 +25,13 @@ pub enum Resource {
         /// The directory of its socket, if that is another one.
         socket_directory: Option<PathBuf>,
     },
+    /// A database on a server that the plan names.
+    Database {
+        /// The server, without a password.
+        server: String,
+        /// The database.
+        name: String,
+    },
 }
 
 impl Resource {
@@ -32,6 +39,7 @@ impl Resource {
     pub fn as_str(&self) -> &'static str {
         match self {
             Resource::Cluster { .. } => "cluster",
+            Resource::Database { .. } => "database",
         }
     }
 }

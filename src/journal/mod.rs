@@ -41,6 +41,24 @@ const LOCK_LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// Journals of past runs that are looked at, at most; there is one per kill since the last run.
 const PAST_RUNS_MAX: usize = 10_000;
 
+/// Who knows the way to the servers that databases were left on: a journal holds no passwords.
+pub trait Servers {
+    /// Removes the database `name` that a drill of `service` made on `server`, and sees it gone.
+    ///
+    /// # Errors
+    /// Why it is still there, or may be, in one line.
+    fn remove_database(&self, service: &str, server: &str, name: &str) -> Result<(), String>;
+}
+
+/// No way to any server: what was left on one stays, and is told of.
+pub struct NoServers;
+
+impl Servers for NoServers {
+    fn remove_database(&self, service: &str, _: &str, _: &str) -> Result<(), String> {
+        Err(format!("only the plan with service '{service}' knows the way there"))
+    }
+}
+
 /// The journal of one run, and the lock that makes it the only one in its state directory.
 ///
 /// Dropped without [`Journal::finish`], the run counts as abandoned.
@@ -65,9 +83,21 @@ impl Journal {
     /// [`Kind::Locked`] within half a second when another run holds the lock; [`Kind::State`] when the state
     /// directory can't be written to.
     pub fn open(state: &StateDirectory, run_id: Uuid) -> Result<(Journal, Vec<Abandoned>), Error> {
+        Journal::open_with(state, run_id, &NoServers)
+    }
+
+    /// The same for somebody who knows the way to `servers`.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_with(
+        state: &StateDirectory,
+        run_id: Uuid,
+        servers: &dyn Servers,
+    ) -> Result<(Journal, Vec<Abandoned>), Error> {
         let lock = lock(state)?;
         let runs = runs_of(state)?;
-        let abandoned = reap(&runs)?;
+        let abandoned = reap(&runs, servers)?;
         let path = runs.join(format!("{run_id}.jsonl"));
         let new = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path);
         let file = new.map_err(|error| Error::state("begin the journal", &path, &error))?;
@@ -167,9 +197,9 @@ impl Journal {
 ///
 /// # Errors
 /// As [`Journal::open`].
-pub fn sweep(state: &StateDirectory) -> Result<Vec<Abandoned>, Error> {
+pub fn sweep(state: &StateDirectory, servers: &dyn Servers) -> Result<Vec<Abandoned>, Error> {
     let _lock = lock(state)?;
-    reap(&runs_of(state)?)
+    reap(&runs_of(state)?, servers)
 }
 
 fn lock(state: &StateDirectory) -> Result<File, Error> {
@@ -200,7 +230,7 @@ fn runs_of(state: &StateDirectory) -> Result<PathBuf, Error> {
     }
 }
 
-fn reap(runs: &Path) -> Result<Vec<Abandoned>, Error> {
+fn reap(runs: &Path, servers: &dyn Servers) -> Result<Vec<Abandoned>, Error> {
     let failed = |error: io::Error| Error::state("list the journals", runs, &error);
     let mut paths = Vec::new();
     for child in fs::read_dir(runs).map_err(failed)?.take(PAST_RUNS_MAX) {
@@ -212,7 +242,7 @@ fn reap(runs: &Path) -> Result<Vec<Abandoned>, Error> {
     let mut abandoned = Vec::new();
     for path in paths {
         if let Some(mut past) = PastRun::read(&path) {
-            abandoned.extend(past.reap(until)?);
+            abandoned.extend(past.reap(until, servers)?);
             past.close_if_done()?;
         }
     }

@@ -9,9 +9,9 @@ use std::time::Instant;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::journal::append;
 use crate::journal::entry::{self, Line, Resource, State};
 use crate::journal::error::Error;
+use crate::journal::{Servers, append};
 use crate::postgres::{Places, remove_leftover};
 
 /// A journal is longer than this by damage only.
@@ -89,11 +89,14 @@ impl PastRun {
 
     /// Removes what the run left, as long as there is time, and says which drills it cut off and
     /// nobody has named yet. A damaged journal is put aside.
-    pub fn reap(&mut self, until: Instant) -> Result<Vec<Abandoned>, Error> {
+    pub fn reap(&mut self, until: Instant, servers: &dyn Servers) -> Result<Vec<Abandoned>, Error> {
         let mut leaked = Vec::new();
         for (service, resource) in self.left() {
-            let removal =
-                if Instant::now() < until { remove(&resource) } else { Err("no time is left for it".into()) };
+            let removal = if Instant::now() < until {
+                remove(&service, &resource, servers)
+            } else {
+                Err("no time is left for it".into())
+            };
             match removal {
                 Ok(()) => self.append(State::Reaped { service, resource })?,
                 Err(why) => leaked.push((service, Leaked { resource, why })),
@@ -245,12 +248,13 @@ fn said(state: &State) -> Option<String> {
     })
 }
 
-fn remove(resource: &Resource) -> Result<(), String> {
+fn remove(service: &str, resource: &Resource, servers: &dyn Servers) -> Result<(), String> {
     match resource {
         Resource::Cluster { directory, socket_directory } => {
             let places = Places { directory: directory.clone(), socket_directory: socket_directory.clone() };
             remove_leftover(&places).map(|_| ()).map_err(|error| error.to_string())
         }
+        Resource::Database { server, name } => servers.remove_database(service, server, name),
     }
 }
 

@@ -24,7 +24,7 @@ fn passed(record: &Record) -> String {
     if let Some(environment) = &record.environment {
         let alone = match environment.sandbox.network {
             Network::None => "a scratch database without a network",
-            Network::Host => "a scratch database",
+            Network::Host | Network::Server => "a scratch database",
         };
         parts.push(format!("was restored without an error into {alone}"));
     }

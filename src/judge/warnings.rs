@@ -128,8 +128,12 @@ fn of_the_scratch(record: &Record, found: &mut Vec<WarningLine>) {
             environment.settings_relaxed.iter().map(|(name, value)| format!("{name}={value}")).collect();
         warn(found, WarningCode::SettingsRelaxed, format!("the scratch ran with {}", pairs.join(", ")));
     }
-    if environment.sandbox.network == Network::Host {
-        let detail = "the restored database could have reached the network of this machine";
+    let reached = match environment.sandbox.network {
+        Network::None => None,
+        Network::Host => Some("the restored database could have reached the network of this machine"),
+        Network::Server => Some("the restored database could have reached the network of the given server"),
+    };
+    if let Some(detail) = reached {
         warn(found, WarningCode::IsolationNone, detail);
     }
     if record.objectives.rto_ms.is_some() && !environment.production_like {

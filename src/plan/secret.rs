@@ -25,6 +25,11 @@ pub struct Error {
 }
 
 impl Error {
+    /// What to do next, in one line.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+
     /// The published reason a drill halts with.
     pub fn reason(&self) -> Reason {
         Reason::new(Code::DecryptionKey, self.to_string(), self.remedy.clone())

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::plan::fault::Complaint;
-use crate::plan::{Check, Decrypt, Drift, Pattern, Proof, duration};
+use crate::plan::{Check, Decrypt, Drift, KeySource, Pattern, Proof, duration};
 use crate::postgres::Isolation;
 use crate::store::{self, Location, Tuning};
 
@@ -153,9 +153,12 @@ impl fmt::Display for Select {
     }
 }
 
-/// The throwaway cluster that a drill restores into.
+/// What a drill restores into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scratch {
+    /// The server that drills make their databases on; without one, each makes a throwaway
+    /// cluster, which is what the other fields speak of.
+    pub server: Option<ScratchServer>,
     /// How the server treats its disk while it restores.
     pub settings: Settings,
     /// How far it is kept from the network.
@@ -164,6 +167,17 @@ pub struct Scratch {
     pub postgres_bin: Option<PathBuf>,
     /// Where the cluster's files are made; the temporary directory by default.
     pub directory: Option<PathBuf>,
+}
+
+/// A server that somebody gives to drills, and how to know that it is the one that was meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScratchServer {
+    /// Where the URL of a database on it is taken from; it may hold a password.
+    pub url: KeySource,
+    /// The comment that its administrator has put on its database `firedrill_scratch_ok`.
+    pub marker: String,
+    /// PostgreSQL's own identifier of it, which no other server but its copies has.
+    pub system_identifier: String,
 }
 
 /// How the scratch server treats its disk.

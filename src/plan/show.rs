@@ -170,13 +170,8 @@ fn decrypt(section: &mut Section<'_>, decrypt: &Decrypt) {
         ("openpgp_key_passphrase", &decrypt.openpgp_key_passphrase),
     ];
     for (name, source) in sources {
-        match source {
-            Some(KeySource::File(path)) => section.path(&format!("{name}_file"), Some(path)),
-            Some(KeySource::Variable(variable)) => section.quoted(&format!("{name}_env"), variable),
-            Some(KeySource::Credential(credential)) => {
-                section.quoted(&format!("{name}_credential"), credential);
-            }
-            None => {}
+        if let Some(source) = source {
+            key_source(section, name, source);
         }
     }
     if let Some(openssl) = decrypt.openssl {
@@ -185,7 +180,22 @@ fn decrypt(section: &mut Section<'_>, decrypt: &Decrypt) {
     }
 }
 
+fn key_source(section: &mut Section<'_>, name: &str, source: &KeySource) {
+    match source {
+        KeySource::File(path) => section.path(&format!("{name}_file"), Some(path)),
+        KeySource::Variable(variable) => section.quoted(&format!("{name}_env"), variable),
+        KeySource::Credential(credential) => section.quoted(&format!("{name}_credential"), credential),
+    }
+}
+
 fn scratch(section: &mut Section<'_>, scratch: &Scratch) {
+    if let Some(server) = &scratch.server {
+        section.quoted("kind", "server");
+        key_source(section, "url", &server.url);
+        section.quoted("marker", &server.marker);
+        section.quoted("system_identifier", &server.system_identifier);
+        return;
+    }
     section.quoted("kind", "cluster");
     section.quoted("settings", scratch.settings.as_str());
     let isolation = match scratch.isolation {

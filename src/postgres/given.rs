@@ -178,6 +178,15 @@ impl GivenServer {
         self.tls.is_some()
     }
 
+    /// Whether the server is on this machine.
+    pub fn is_here(&self) -> bool {
+        match self.config.get_hosts() {
+            [Host::Tcp(host)] => is_here(host),
+            [Host::Unix(_)] => true,
+            _ => false,
+        }
+    }
+
     /// Whether the server is spoken to over a unix socket.
     pub fn is_socket(&self) -> bool {
         self.place.starts_with('/')
@@ -226,6 +235,10 @@ fn only_host(config: &Config) -> Result<(String, u16), Error> {
     }
 }
 
+fn is_here(host: &str) -> bool {
+    host.starts_with('/') || matches!(host, "localhost" | "127.0.0.1" | "::1")
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Disable,
@@ -235,7 +248,7 @@ enum Mode {
 
 impl Mode {
     fn wants_tls(self, host: &str) -> bool {
-        let here = host.starts_with('/') || matches!(host, "localhost" | "127.0.0.1" | "::1");
+        let here = is_here(host);
         match self {
             Mode::Disable => false,
             Mode::Prefer => !here,

@@ -8,7 +8,7 @@ use crate::postgres::{Kind, Session, quote_identifier};
 use crate::proof::fingerprint::{Fingerprint, Name, SequenceValue};
 use crate::proof::inventory::{self, Class, Item};
 use crate::proof::{Alike, Error, large_objects, reading, sequences};
-use crate::restore::{Restored, Scratch};
+use crate::restore::{Restored, Rules, Scratch};
 
 /// Which of the three differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub async fn compare_beside(
     of_sequences(source, toc, &session, &mut beside).await?;
     of_large_objects(source, restored, &session, &mut beside).await?;
     let same_major = source.server_major == scratch.server_major();
-    of_objects(source, same_major, &session, &mut beside).await?;
+    of_objects(source, same_major, restored.rules, &session, &mut beside).await?;
     Ok(beside)
 }
 
@@ -149,12 +149,13 @@ async fn of_large_objects(
 async fn of_objects(
     source: &Fingerprint,
     same_major: bool,
+    rules: Rules,
     session: &Session,
     beside: &mut Beside,
 ) -> Result<(), Error> {
     let Some(items) = &source.objects else { return Ok(()) };
     let back = inventory::take(session).await?;
-    let (alike, differing) = objects_alike(items, &back, same_major);
+    let (alike, differing) = objects_alike(items, &back, same_major, rules);
     beside.objects = Some(alike);
     beside.differing.extend(differing);
     Ok(())
@@ -165,7 +166,7 @@ const LEFT_OUT: &[Class] = &[Class::Publication, Class::EventTrigger];
 
 /// Objects of the source against those that came back. Two majors may write one definition in two
 /// ways, so that only between equal ones definitions count.
-fn objects_alike(source: &[Item], back: &[Item], same_major: bool) -> (Alike, Vec<Differing>) {
+fn objects_alike(source: &[Item], back: &[Item], same_major: bool, rules: Rules) -> (Alike, Vec<Differing>) {
     let mut open: BTreeMap<Key<'_>, Vec<&Item>> = BTreeMap::new();
     for item in back.iter().filter(|item| !LEFT_OUT.contains(&item.class)) {
         open.entry(key(item)).or_default().push(item);
@@ -183,8 +184,8 @@ fn objects_alike(source: &[Item], back: &[Item], same_major: bool) -> (Alike, Ve
             item.state == other.state
                 && (!same_major
                     || (item.definition == other.definition
-                        && item.owner == other.owner
-                        && item.grants == other.grants))
+                        && (!rules.owners || item.owner == other.owner)
+                        && (!rules.grants || item.grants == other.grants)))
         };
         let of_its_name = open.get_mut(&key(item));
         let found = of_its_name.and_then(|all| {
@@ -247,7 +248,7 @@ mod tests {
             ]
         };
         let differing = |back: Vec<Item>, same_major| {
-            let (alike, differing) = objects_alike(&all(), &back, same_major);
+            let (alike, differing) = objects_alike(&all(), &back, same_major, Rules::drill());
             assert_eq!(alike.expected - alike.equal, differing.len() as u64);
             differing.into_iter().map(|one| format!("{} {}", one.class, one.name)).collect::<Vec<_>>()
         };

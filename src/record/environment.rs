@@ -63,6 +63,8 @@ pub enum Network {
     None,
     /// That of the machine.
     Host,
+    /// That of the server that the plan names.
+    Server,
 }
 
 /// The machine under the scratch.

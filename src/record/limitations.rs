@@ -80,7 +80,7 @@ fn of_the_scratch(record: &Record, found: &mut Vec<String>) {
             names.join(", ")
         ));
     }
-    if environment.sandbox.network == Network::Host {
+    if environment.sandbox.network != Network::None {
         found.push("The restored database was not kept off the network.".to_owned());
     }
 }

@@ -332,6 +332,7 @@ fn scratch(environment: &Environment) -> String {
     text.push_str(match environment.sandbox.network {
         Network::None => ", isolated: no network",
         Network::Host => ", not isolated: the network of this machine",
+        Network::Server => ", on a given server",
     });
     if let Some(user) = &environment.sandbox.user {
         let _ = write!(text, ", as user '{}'", encode::name(user, 40));

@@ -138,6 +138,8 @@ impl Failure {
 /// intervention (57), files of its installation (58, F0), bugs of its own (XX).
 fn blame(sqlstate: Option<&str>) -> Blame {
     match sqlstate.map(|code| code.get(..2).unwrap_or(code)) {
+        // What we may not do says nothing of the backup.
+        _ if sqlstate == Some("42501") => Blame::Environment,
         Some("08" | "0A" | "53" | "54" | "57" | "58" | "F0" | "XX") | None => Blame::Environment,
         Some(_) => Blame::Backup,
     }
@@ -149,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_broken_server_is_not_blamed_on_the_backup() {
-        for code in ["08006", "53100", "53200", "57P01", "58P01", "XX000", "0A000"] {
+        for code in ["08006", "53100", "53200", "57P01", "58P01", "XX000", "0A000", "42501"] {
             assert_eq!(blame(Some(code)), Blame::Environment, "{code}");
         }
         for code in ["22P02", "23505", "42601", "42P01", "42704"] {

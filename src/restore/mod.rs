@@ -20,6 +20,7 @@ mod entry;
 mod error;
 mod files;
 mod given;
+mod host;
 mod input;
 mod keys;
 mod large_objects;
@@ -49,6 +50,7 @@ pub use again::{Wanted, rows_again};
 pub use error::{Error, Failure};
 pub use files::{Files, open as open_files};
 pub use given::GivenDatabase;
+pub use host::{Claim, Host, new_database_name, remove_database};
 pub use keys::keys;
 pub use large_objects::Sum as LargeObjectSum;
 pub use listing::{FileListing, read_files};
@@ -103,6 +105,8 @@ pub struct Restored {
     pub large_objects: crate::digest::RowHash,
     /// Tables that the archive makes and has no rows for.
     pub without_rows: Vec<String>,
+    /// What of the archive was to be restored.
+    pub rules: Rules,
     /// Roles that were made without a login.
     pub placeholder_roles: Vec<String>,
     /// When what was done.
@@ -381,7 +385,7 @@ pub async fn go_on(
     finish(worked, read, &board)
         .map(|(read, outcome)| {
             let loads = Loads::sort(&toc, &dispositions, outcome);
-            account(toc.clone(), &dispositions, before, loads, read)
+            account(toc.clone(), &dispositions, before, loads, read, rules)
         })
         .map(|mut restored| {
             restored.placeholder_roles = roles.into_made();
@@ -511,6 +515,7 @@ fn account(
     before: Before,
     loads: Loads,
     read: Read,
+    rules: Rules,
 ) -> Restored {
     let applied = dispositions.iter().filter(|d| **d == Disposition::Applied).count();
     let excluded =
@@ -535,6 +540,7 @@ fn account(
             .iter()
             .map(|e| e.qualified_name())
             .collect(),
+        rules,
         placeholder_roles: Vec::new(),
         spans: loads.spans,
         toc,

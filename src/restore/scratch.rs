@@ -1,9 +1,13 @@
 //! The scratch database: made empty from the archive's own settings, in a cluster of its own.
 
+use std::sync::OnceLock;
+
 use crate::archive::{DatabaseSetting, DatabaseSettings, LocaleProvider, Toc};
 use crate::postgres::{self, Cluster, Session, quote_identifier, quote_literal};
 use crate::restore::Error;
 use crate::restore::given::GivenDatabase;
+use crate::restore::host::{Host, remove_database};
+use crate::restore::rules::Rules;
 use crate::verdict::Code;
 
 /// The name of the database that a drill restores into; its cluster holds no other.
@@ -18,13 +22,34 @@ pub struct Scratch {
 
 enum Home {
     Own(Box<Cluster>),
+    Hosted(Box<Hosted>),
     Given(Box<GivenDatabase>),
+}
+
+/// A database that a drill makes on a server that is given to drills.
+struct Hosted {
+    host: Host,
+    name: String,
+    database: OnceLock<GivenDatabase>,
+}
+
+impl Hosted {
+    fn database(&self) -> Result<&GivenDatabase, Error> {
+        self.database.get().ok_or_else(|| Error::lost("the making of a database on a given server"))
+    }
 }
 
 impl Scratch {
     /// A scratch in `cluster`, still without its database.
     pub fn in_cluster(cluster: Cluster, server_major: u32) -> Scratch {
         Scratch { home: Home::Own(Box::new(cluster)), server_major }
+    }
+
+    /// A scratch on `host`, still without its database, which will be called `name`.
+    pub fn on_host(host: Host, name: String) -> Scratch {
+        let server_major = host.server_major();
+        let hosted = Hosted { host, name, database: OnceLock::new() };
+        Scratch { home: Home::Hosted(Box::new(hosted)), server_major }
     }
 
     /// A database that is there already.
@@ -38,16 +63,30 @@ impl Scratch {
     /// An extension that the archive needs is not there, a locale is unknown to this machine,
     /// or the server refused.
     pub async fn make_database(&self, toc: &Toc) -> Result<(), Error> {
-        let Home::Own(cluster) = &self.home else {
-            return Err(Error::lost("the making of a database on a given server"));
+        let (session, name) = match &self.home {
+            Home::Own(cluster) => (own_session(cluster, "postgres").await?, DATABASE),
+            Home::Hosted(hosted) => (hosted.host.connect().await?, hosted.name.as_str()),
+            Home::Given(_) => return Err(Error::lost("the making of a database that is there already")),
         };
-        let session = own_session(cluster, "postgres").await?;
         check_extensions(&session, toc).await?;
         let settings = toc.database_settings().map_err(|error| Error::archive(&error))?;
-        let create = create_statement(settings.as_ref(), toc, self.server_major);
+        let create = create_statement(name, settings.as_ref(), toc, self.server_major);
         session.run(&create).await.map_err(|error| cannot_create(&error, settings.as_ref()))?;
-        self.apply_properties(&session, toc).await?;
+        if let Home::Hosted(hosted) = &self.home {
+            let database = GivenDatabase::meet(hosted.host.server(), name).await?;
+            _ = hosted.database.set(database);
+        }
+        apply_properties(&session, name, toc).await?;
         self.assert_empty().await
+    }
+
+    /// What of an archive goes into it in a drill.
+    pub fn rules(&self) -> Rules {
+        match self.home {
+            Home::Own(_) => Rules::drill(),
+            // The roles of a server that is not ours are not ours to make.
+            Home::Hosted(_) | Home::Given(_) => Rules { owners: false, grants: false, ..Rules::drill() },
+        }
     }
 
     /// That the server has every extension that the archive needs.
@@ -62,7 +101,7 @@ impl Scratch {
     pub fn cluster(&self) -> Option<&Cluster> {
         match &self.home {
             Home::Own(cluster) => Some(cluster),
-            Home::Given(_) => None,
+            Home::Hosted(_) | Home::Given(_) => None,
         }
     }
 
@@ -79,6 +118,7 @@ impl Scratch {
     pub async fn connect(&self) -> Result<Session, Error> {
         match &self.home {
             Home::Own(cluster) => own_session(cluster, DATABASE).await,
+            Home::Hosted(hosted) => hosted.database()?.connect().await,
             Home::Given(database) => database.connect().await,
         }
     }
@@ -97,32 +137,20 @@ impl Scratch {
         Ok(session)
     }
 
-    /// Stops a server of its own and removes everything. A database that was named stays.
+    /// Removes what was made: a server of its own with everything on it, or the database on a
+    /// server that is given to drills. A database that was named stays.
     ///
     /// # Errors
     /// Something is left behind; the error names it.
     pub async fn remove(self) -> Result<(), postgres::Error> {
         match self.home {
             Home::Own(cluster) => cluster.stop().await,
+            Home::Hosted(hosted) => {
+                let removed = remove_database(hosted.host.server(), &hosted.name).await;
+                removed.map_err(|error| postgres::Error::new(postgres::Kind::Leftover, error.to_string()))
+            }
             Home::Given(_) => Ok(()),
         }
-    }
-
-    /// Settings that the database had of its own: without them its queries may mean other things.
-    async fn apply_properties(&self, session: &Session, toc: &Toc) -> Result<(), Error> {
-        let properties = toc.database_properties().map_err(|error| Error::archive(&error))?;
-        let ours = |setting: &&DatabaseSetting| setting.role.is_none() && !is_withheld(&setting.name);
-        for setting in properties.settings.iter().filter(ours) {
-            let alter = format!("ALTER DATABASE {} {}", quote_identifier(DATABASE), setting.set_clause());
-            // A parameter of an extension that is not loaded yet, or of another major, is no
-            // reason not to restore; what matters of the settings is proven by the checks.
-            if let Err(error) = session.run(&alter).await
-                && error.kind() != postgres::Kind::Statement
-            {
-                return Err(Error::postgres(&error));
-            }
-        }
-        Ok(())
     }
 
     async fn assert_empty(&self) -> Result<(), Error> {
@@ -139,6 +167,23 @@ impl Scratch {
             "report this as a bug of firedrill",
         ))
     }
+}
+
+/// Settings that the database had of its own: without them its queries may mean other things.
+async fn apply_properties(session: &Session, name: &str, toc: &Toc) -> Result<(), Error> {
+    let properties = toc.database_properties().map_err(|error| Error::archive(&error))?;
+    let ours = |setting: &&DatabaseSetting| setting.role.is_none() && !is_withheld(&setting.name);
+    for setting in properties.settings.iter().filter(ours) {
+        let alter = format!("ALTER DATABASE {} {}", quote_identifier(name), setting.set_clause());
+        // A parameter of an extension that is not loaded yet, or of another major, is no
+        // reason not to restore; what matters of the settings is proven by the checks.
+        if let Err(error) = session.run(&alter).await
+            && error.kind() != postgres::Kind::Statement
+        {
+            return Err(Error::postgres(&error));
+        }
+    }
+    Ok(())
 }
 
 async fn own_session(cluster: &Cluster, database: &str) -> Result<Session, Error> {
@@ -184,11 +229,11 @@ async fn check_extensions(session: &Session, toc: &Toc) -> Result<(), Error> {
     ))
 }
 
-fn create_statement(settings: Option<&DatabaseSettings>, toc: &Toc, server_major: u32) -> String {
+fn create_statement(name: &str, settings: Option<&DatabaseSettings>, toc: &Toc, server_major: u32) -> String {
     let encoding = settings.and_then(|s| s.encoding.as_deref()).unwrap_or(toc.encoding.name());
     let mut sql = format!(
         "CREATE DATABASE {} TEMPLATE template0 ENCODING {}",
-        quote_identifier(DATABASE),
+        quote_identifier(name),
         quote_literal(encoding)
     );
     let Some(settings) = settings else { return sql };

@@ -1,14 +1,12 @@
 //! A `[service.NAME.backup.decrypt]` table.
 
 use crate::archive::{ITERATIONS_MAX, Openssl, OpensslDigest};
+use crate::plan::Decrypt;
 use crate::plan::fault::Complaint;
 use crate::plan::read::faults::Faults;
+use crate::plan::read::key_source::Names;
 use crate::plan::read::table::Table;
-use crate::plan::read::{Context, evidence, text};
-use crate::plan::{Decrypt, KeySource};
-
-/// The names of one secret's three keys.
-type Names = [&'static str; 3];
+use crate::plan::read::{Context, key_source, text};
 
 const AGE_IDENTITY: Names = ["age_identity_file", "age_identity_env", "age_identity_credential"];
 const PASSPHRASE: Names = ["passphrase_file", "passphrase_env", "passphrase_credential"];
@@ -22,10 +20,10 @@ pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) ->
         faults.add(table.place(), table.path(), Complaint::new(problem, remedy));
     }
     let decrypt = Decrypt {
-        age_identity: read_source(&mut table, AGE_IDENTITY, context, faults),
-        passphrase: read_source(&mut table, PASSPHRASE, context, faults),
-        openpgp_key: read_source(&mut table, OPENPGP_KEY, context, faults),
-        openpgp_key_passphrase: read_source(&mut table, OPENPGP_KEY_PASSPHRASE, context, faults),
+        age_identity: key_source::read(&mut table, AGE_IDENTITY, context, faults),
+        passphrase: key_source::read(&mut table, PASSPHRASE, context, faults),
+        openpgp_key: key_source::read(&mut table, OPENPGP_KEY, context, faults),
+        openpgp_key_passphrase: key_source::read(&mut table, OPENPGP_KEY_PASSPHRASE, context, faults),
         openssl: table.take_table("openssl", faults).and_then(|table| read_openssl(table, faults)),
     };
     table.finish(faults);
@@ -54,23 +52,6 @@ fn contradiction(table: &Table<'_>) -> Option<(&'static str, &'static str)> {
         ));
     }
     None
-}
-
-fn read_source(
-    table: &mut Table<'_>,
-    [file, variable, credential]: Names,
-    context: &Context<'_>,
-    faults: &mut Faults,
-) -> Option<KeySource> {
-    let given: Vec<&str> = [file, variable, credential].into_iter().filter(|name| table.has(name)).collect();
-    if given.len() > 1 {
-        let problem = format!("{} are several places for one secret", given.join(" and "));
-        faults.add(table.place(), table.path(), Complaint::new(problem, "keep one"));
-    }
-    let file = table.take_text(file, faults, |path| text::path(path, context.base)).map(KeySource::File);
-    let variable = table.take_text(variable, faults, text::variable).map(KeySource::Variable);
-    let credential = table.take_text(credential, faults, evidence::credential).map(KeySource::Credential);
-    file.or(variable).or(credential)
 }
 
 fn read_openssl(mut table: Table<'_>, faults: &mut Faults) -> Option<Openssl> {

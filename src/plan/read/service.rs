@@ -6,12 +6,10 @@ use std::time::Duration;
 use crate::plan::fault::{Complaint, shortened};
 use crate::plan::read::faults::Faults;
 use crate::plan::read::table::{Item, Table};
-use crate::plan::read::{Context, backup, check, drift, proof, text};
+use crate::plan::read::{Context, backup, check, drift, proof, scratch, text};
 use crate::plan::{
-    Backup, Check, CopyForm, Drift, Minimum, Proof, Question, Restore, Scratch, Service, Settings, duration,
-    size,
+    Amcheck, Backup, Check, CopyForm, Drift, Minimum, Proof, Question, Restore, Service, duration, size,
 };
-use crate::postgres::Isolation;
 
 /// How many overheads a service may declare, and how many controls it may name.
 const LIST_MAX: usize = 100;
@@ -35,7 +33,7 @@ pub fn read(name: &str, mut table: Table<'_>, context: &Context<'_>, faults: &mu
     let overheads = read_overheads(&mut table, rto, faults);
     let deadline = read_deadline(&mut table, rto, faults);
     let backup = read_backup(&mut table, context, faults);
-    let scratch = read_scratch(&mut table, context, faults);
+    let scratch = scratch::read(&mut table, context, faults);
     let restore = read_restore(&mut table, faults);
     let minimum = read_minimum(&mut table, faults);
     let proof = table
@@ -44,6 +42,9 @@ pub fn read(name: &str, mut table: Table<'_>, context: &Context<'_>, faults: &mu
     let drift =
         table.take_table("drift", faults).map_or_else(Drift::default, |table| drift::read(table, faults));
     let (checks, content_only) = check::read_all(&mut table, context, faults);
+    if scratch.server.is_some() {
+        needs_no_cluster(&table, &proof, &checks, faults);
+    }
     let rpo = rpo.and_then(|item| {
         let rpo = item.duration(faults)?;
         if let Some(backup) = backup.as_ref().filter(|_| faults.len() == faults_before) {
@@ -72,6 +73,24 @@ pub fn read(name: &str, mut table: Table<'_>, context: &Context<'_>, faults: &mu
         content_only,
         minimum,
     })
+}
+
+/// What is done beside a server, or as its superuser, needs a cluster of the drill's own.
+fn needs_no_cluster(table: &Table<'_>, proof: &Proof, checks: &[Check], faults: &mut Faults) {
+    let commands = checks.iter().filter(|check| matches!(check.question, Question::Command { .. }));
+    let mut impossible: Vec<String> =
+        commands.map(|check| format!("the check '{}' runs a command", check.name)).collect();
+    if proof.amcheck != Amcheck::Off {
+        impossible.push("amcheck is run by superusers alone".to_owned());
+    }
+    for what in impossible {
+        let problem = format!("{what}, and the scratch is on a given server");
+        faults.add(
+            table.place(),
+            table.path(),
+            Complaint::new(problem, "remove it, or write scratch.kind = \"cluster\""),
+        );
+    }
 }
 
 fn read_controls(table: &mut Table<'_>, faults: &mut Faults) -> Vec<String> {
@@ -146,36 +165,6 @@ fn read_backup(table: &mut Table<'_>, context: &Context<'_>, faults: &mut Faults
     }
     let backup = table.take_table("backup", faults)?;
     backup::read(backup, context, faults)
-}
-
-fn read_scratch(table: &mut Table<'_>, context: &Context<'_>, faults: &mut Faults) -> Scratch {
-    let mut scratch = Scratch {
-        settings: Settings::Durable,
-        isolation: Isolation::Required,
-        postgres_bin: None,
-        directory: None,
-    };
-    let Some(mut table) = table.take_table("scratch", faults) else { return scratch };
-    table.take_text("kind", faults, |kind| match kind {
-        "server" => Err(Complaint::new("'server' is not there yet", "write 'cluster', or leave it out")),
-        _ => text::one_of(kind, &[("cluster", ())]),
-    });
-    let settings = [("durable", Settings::Durable), ("fast", Settings::Fast)];
-    if let Some(settings) = table.take_text("settings", faults, |word| text::one_of(word, &settings)) {
-        scratch.settings = settings;
-    }
-    let isolations =
-        [("required", Isolation::Required), ("best-effort", Isolation::BestEffort), ("off", Isolation::Off)];
-    if let Some(isolation) = table.take_text("isolation", faults, |word| text::one_of(word, &isolations)) {
-        scratch.isolation = isolation;
-    }
-    scratch.directory = table.take_text("directory", faults, |path| text::path(path, context.base));
-    if let Some(mut postgres) = table.take_table("postgres", faults) {
-        scratch.postgres_bin = postgres.take_text("bin", faults, |path| text::path(path, context.base));
-        postgres.finish(faults);
-    }
-    table.finish(faults);
-    scratch
 }
 
 fn read_restore(table: &mut Table<'_>, faults: &mut Faults) -> Restore {

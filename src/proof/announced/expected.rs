@@ -45,6 +45,8 @@ pub(super) struct Expected<'a> {
     pub others: HashSet<Key>,
     /// Which of `besides` are on what; the names are canonical.
     on: HashMap<Key, Vec<usize>>,
+    /// Whether objects were given their owners.
+    owners: bool,
     disabled: HashSet<&'a str>,
 }
 
@@ -81,7 +83,7 @@ impl<'a> Expected<'a> {
             .filter(|entry| entry.kind == "MATERIALIZED VIEW DATA" && !is_out(entry))
             .map(|entry| (entry.namespace.as_deref(), entry.tag.as_str()))
             .collect();
-        let mut expected = Expected::default();
+        let mut expected = Expected { owners: restored.rules.owners, ..Expected::default() };
         for (place, entry) in toc.entries.iter().enumerate() {
             if NO_OBJECTS.contains(&entry.kind.as_str()) || is_out(entry) {
                 continue;
@@ -134,7 +136,8 @@ impl<'a> Expected<'a> {
             self.add_parts(&schema, entry, |name, definition, state| wanted(name, definition, state, None));
         }
         let definition = Cow::Borrowed(entry.definition.as_str());
-        let owner = entry.owner.as_deref().filter(|owner| !owner.is_empty() && !entry.drop.is_empty());
+        let has_owner = |owner: &&str| self.owners && !owner.is_empty() && !entry.drop.is_empty();
+        let owner = entry.owner.as_deref().filter(has_owner);
         let state = state(class, entry, is_filled);
         let wanted = wanted(&entry.tag, definition, state, owner);
         self.objects.entry((class, schema, canonical(&entry.tag))).or_default().push(wanted);

@@ -233,6 +233,7 @@ fn scratch(record: &Record) -> Vec<Line> {
     let network = match environment.sandbox.network {
         Network::None => "none: nothing could be reached",
         Network::Host => "that of the machine",
+        Network::Server => "that of the given server",
     };
     lines.say("Network", Some(network.to_owned()));
     lines.say("User", environment.sandbox.user.as_deref().map(words::name));
@@ -261,7 +262,7 @@ fn server(environment: &Environment) -> String {
     let made = match (environment.kind, environment.cluster_created_by_run) {
         (EnvironmentKind::Cluster, true) => "a cluster made for this drill",
         (EnvironmentKind::Cluster, false) => "a cluster that this drill did not make",
-        (EnvironmentKind::Server, _) => "a given server",
+        (EnvironmentKind::Server, _) => "a database made for this drill on a given server",
     };
     format!("PostgreSQL {}, {made}", words::name(&environment.postgres_version))
 }

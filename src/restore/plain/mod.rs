@@ -121,7 +121,7 @@ pub async fn restore(
     let after = after::After { scratch, toc: &toc, roles: &roles, manner, watch, events };
     whole.merge(after.run(&dispositions, &whole.loads).await?);
     let loads = Loads::sort(&toc, &dispositions, whole);
-    let mut restored = account(toc.clone(), &dispositions, before, loads, input.finish()?);
+    let mut restored = account(toc.clone(), &dispositions, before, loads, input.finish()?, manner.rules);
     restored.placeholder_roles = roles.into_made();
     Ok(restored)
 }
