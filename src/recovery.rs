@@ -14,7 +14,7 @@ use crate::catalog::{Backup, Catalog};
 use crate::clock::{Phase, Stopwatch};
 use crate::drill::{anchor_inside, anchor_outside, digest_beside, observed, open_backup, settled_anchor};
 use crate::event::{EventKind, Events};
-use crate::plan::Service;
+use crate::plan::{Engine, Service};
 use crate::postgres::GivenServer;
 use crate::proof::{self, Alike};
 use crate::record::{ExpectedArtifact, ObservedArtifact};
@@ -187,6 +187,10 @@ impl Recovery<'_> {
                 "the backup is of PostgreSQL {written_by} and the server is {}: what it does not know, it will refuse",
                 database.server_major()
             ));
+        }
+        if self.request.service.restore.engine == Engine::PgRestore {
+            let what = "the drills of this service use pg_restore; this restore is firedrill's own";
+            warnings.push(what.to_owned());
         }
         let recovered = Recovered {
             uri: object.uri.clone(),

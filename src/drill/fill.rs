@@ -8,7 +8,7 @@ use crate::archive::{Layer, Toc};
 use crate::catalog::{self, Catalog, ConsistencyPoint, RejectedFor, Selection};
 use crate::drill::site::Site;
 use crate::event::{EventKind, Events};
-use crate::plan::{CopyForm, Select, Service};
+use crate::plan::{self, CopyForm, Select, Service};
 use crate::postgres::{Cluster, Install, Isolation, IsolationHad};
 use crate::proof::{
     self, Alike, Answer, Apart, Beside, CheckReport, CheckSort, Comparison, Differing, Located, Objects,
@@ -23,7 +23,6 @@ use crate::record::{
     Selected, Sha256, SignedMillis, Span, SpanName, TableRecord, TableState, WarningCode, WarningLine,
 };
 use crate::restore::{Host, Restored, SpanKind};
-use crate::store::Tuning;
 use crate::verdict::{Code, Reason};
 
 /// Failed entries that a record names; the rest are counted.
@@ -249,10 +248,15 @@ pub fn hosted(host: &Host) -> Environment {
 }
 
 /// What was restored, entry by entry accounted for.
-pub fn restored(restored: &Restored, jobs: usize, copy: CopyForm, tuning: Tuning) -> Restore {
+pub fn restored(restored: &Restored, jobs: usize, plan: &plan::Restore, staged_bytes: u64) -> Restore {
     let failed = restored.failures.iter().take(FAILED_MAX);
+    let tuning = plan.tuning();
+    let (engine, copy) = match plan.engine {
+        plan::Engine::Native => (Engine::Native, plan.copy),
+        plan::Engine::PgRestore => (Engine::PgRestore, CopyForm::Text),
+    };
     Restore {
-        engine: Engine::Native,
+        engine,
         jobs: jobs as u64,
         store_connections: tuning.connections as u64,
         part_bytes: tuning.part_bytes,
@@ -281,7 +285,7 @@ pub fn restored(restored: &Restored, jobs: usize, copy: CopyForm, tuning: Tuning
         invalid_indexes: None,
         unvalidated_constraints: None,
         placeholder_roles: restored.placeholder_roles.clone(),
-        staged_bytes: 0,
+        staged_bytes,
         spans: spans(restored),
     }
 }
@@ -320,6 +324,7 @@ fn spans(restored: &Restored) -> Vec<Span> {
                 SpanKind::Load => SpanName::Load,
                 SpanKind::Index => SpanName::Index,
                 SpanKind::Constraint => SpanName::Constraint,
+                SpanKind::Tool => SpanName::PgRestore,
             };
             Some(Span::new(name, restored.spans.get(kind)?))
         })

@@ -16,6 +16,7 @@ mod run;
 pub mod settings;
 mod site;
 mod source;
+mod staged;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -41,10 +42,11 @@ use crate::catalog::{Backup, Catalog, ConsistencyPoint};
 use crate::clock::{Phase, Stopwatch};
 use crate::digest::Digest;
 use crate::drill::lease::{Lease, Wanted};
+use crate::drill::staged::Came;
 use crate::drill::timeline::Timeline;
 use crate::event::{EventKind, Events};
 use crate::journal::Journal;
-use crate::plan::{Amcheck, Check, Service};
+use crate::plan::{Amcheck, Check, Engine, Service};
 use crate::postgres;
 use crate::proof::{self, Fingerprint, Narrowed, NotNarrowed, Revealed};
 use crate::record::{ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
@@ -208,17 +210,18 @@ impl Stages<'_> {
         let scratch = owned.lease.begin(&wanted, opened.toc(), self.outside.journal, record).await?;
 
         timeline.enter(Phase::Restore);
-        let restored = self.restore(opened, scratch, &store, &backup, record).await?;
-        let toc = restored.toc.clone();
+        let came = self.restore(opened, scratch, &store, &backup, record).await?;
+        let toc = came.toc().clone();
 
         timeline.enter(Phase::Ready);
         let objects = proof::look(&toc, scratch).await.map_err(|error| error.reason())?;
-        fill::objects(record, objects);
         make_durable(scratch).await?;
         timeline.close();
         self.measure(record, timeline);
 
         timeline.enter(Phase::Proof);
+        let restored = self.rows_of(came, scratch, &store, &backup, record).await?;
+        fill::objects(record, objects);
         let source = stamp.as_ref().map(|stamp| &stamp.fingerprint);
         let tables = self.prove(&toc, &restored, source, scratch, record).await?;
         let revealed = self.locate(&restored, &tables, scratch, &store, &backup, record).await;
@@ -254,10 +257,11 @@ impl Stages<'_> {
         let anchor = anchor::outside(&store, chosen, beside, stamp.as_ref()).await?;
 
         let kept = anchor.as_ref().and_then(|anchor| anchor.kept);
-        let opened = match opening::open(&store, chosen, kept, keys, self.tuning(), self.events).await {
+        let opened = match opening::open(&store, chosen, kept, keys, self.first_tuning(), self.events).await {
             Ok(opened) => opened,
             Err(halted) => return Err(self.second_opinion(halted, &store, chosen, record).await),
         };
+        staged::assert_readable(&opened, self.service.restore.engine)?;
         let inside = || anchor::inside(opened.toc().header.compression);
         let expected = anchor.map_or_else(inside, |anchor| anchor.expected);
         fill::archive(record, opened.toc(), expected);
@@ -284,17 +288,60 @@ impl Stages<'_> {
         store: &Store,
         backup: &Backup,
         record: &mut Record,
-    ) -> Result<Restored, Reason> {
-        let compression = opened.toc().header.compression;
-        let manner =
-            Manner { rules: scratch.rules(), ..Manner::drill(self.jobs(), self.service.restore.copy) };
-        let restored = match restore::restore(opened, scratch, manner, self.watch, self.events).await {
-            Ok(restored) => restored,
-            Err(halted) => return Err(self.second_opinion(halted, store, backup, record).await),
+    ) -> Result<Came, Reason> {
+        let came = match self.service.restore.engine {
+            Engine::Native => restore::restore(opened, scratch, self.manner(scratch), self.watch, self.events)
+                .await
+                .map(|restored| Came::Restored(Box::new(restored))),
+            Engine::PgRestore => {
+                let toc = opened.toc().clone();
+                drop(opened);
+                let expected = record.artifact.as_ref().and_then(|a| a.expected.algorithm.as_deref());
+                let kept = ChecksumAlgorithm::named(expected.unwrap_or_default());
+                staged::restore(self, toc, kept, scratch, store, backup)
+                    .await
+                    .map(|by_tool| Came::ByTool(Box::new(by_tool)))
+            }
         };
+        match came {
+            Ok(Came::Restored(restored)) => {
+                self.settle(&restored, 0, record)?;
+                Ok(Came::Restored(restored))
+            }
+            Ok(came) => Ok(came),
+            Err(halted) => Err(self.second_opinion(halted, store, backup, record).await),
+        }
+    }
+
+    /// What came of the restore, now with the rows that the archive holds.
+    async fn rows_of(
+        &self,
+        came: Came,
+        scratch: &Scratch,
+        store: &Store,
+        backup: &Backup,
+        record: &mut Record,
+    ) -> Result<Restored, Reason> {
+        let by_tool = match came {
+            Came::Restored(restored) => return Ok(*restored),
+            Came::ByTool(by_tool) => by_tool,
+        };
+        let staged_bytes = by_tool.staged_bytes();
+        match restore::spooled::count(*by_tool, scratch, self.manner(scratch)).await {
+            Ok(restored) => {
+                self.settle(&restored, staged_bytes, record)?;
+                Ok(restored)
+            }
+            Err(halted) => Err(self.second_opinion(halted, store, backup, record).await),
+        }
+    }
+
+    /// What the record says of a restore that came to its end.
+    fn settle(&self, restored: &Restored, staged_bytes: u64, record: &mut Record) -> Result<(), Reason> {
+        let compression = restored.toc.header.compression;
         record.restore =
-            Some(fill::restored(&restored, self.jobs(), self.service.restore.copy, self.tuning()));
-        fill::tables_without_rows(record, &restored, self.events);
+            Some(fill::restored(restored, self.jobs(), &self.service.restore, staged_bytes));
+        fill::tables_without_rows(record, restored, self.events);
         if let Some(artifact) = record.artifact.as_mut() {
             artifact.layers = fill::layers(&restored.read.layers);
             (artifact.expected, artifact.matches) =
@@ -303,8 +350,7 @@ impl Stages<'_> {
             artifact.observed = Some(anchor::observed(&restored.read));
         }
         let unfit = restored.failures.iter().find(|failure| failure.blame == Blame::Environment);
-        unfit.map_or(Ok(()), |failure| Err(failure.reason()))?;
-        Ok(restored)
+        unfit.map_or(Ok(()), |failure| Err(failure.reason()))
     }
 
     /// An archive that can't be read is blamed on the backup only if a second reading finds
@@ -448,8 +494,21 @@ impl Stages<'_> {
         self.service.restore.jobs.unwrap_or_else(|| self.outside.site.cores())
     }
 
+    fn manner(&self, scratch: &Scratch) -> Manner {
+        Manner { rules: scratch.rules(), ..Manner::drill(self.jobs(), self.service.restore.copy) }
+    }
+
     fn tuning(&self) -> Tuning {
         self.service.restore.tuning()
+    }
+
+    /// How the store is read up to the end of the table of contents: an engine that begins anew
+    /// behind it reads little ahead.
+    fn first_tuning(&self) -> Tuning {
+        match self.service.restore.engine {
+            Engine::Native => self.tuning(),
+            Engine::PgRestore => staged::FIRST_TUNING,
+        }
     }
 }
 

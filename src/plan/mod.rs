@@ -33,7 +33,9 @@ pub use fault::{Complaint, Fault};
 pub use file::{find, load};
 pub use pattern::Pattern;
 pub use proof::{Amcheck, Proof, StampDemand};
-pub use service::{Backup, CopyForm, Minimum, Restore, Scratch, ScratchServer, Select, Service, Settings};
+pub use service::{
+    Backup, CopyForm, Engine, Minimum, Restore, Scratch, ScratchServer, Select, Service, Settings,
+};
 pub use show::to_toml;
 pub use table_name::TableName;
 

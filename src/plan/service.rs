@@ -210,6 +210,8 @@ pub struct Restore {
     pub part_bytes: Option<u64>,
     /// In which form rows go to the server.
     pub copy: CopyForm,
+    /// What restores.
+    pub engine: Engine,
 }
 
 impl Restore {
@@ -219,6 +221,29 @@ impl Restore {
         Tuning {
             connections: self.connections.unwrap_or(default.connections),
             part_bytes: self.part_bytes.unwrap_or(default.part_bytes),
+        }
+    }
+}
+
+/// What restores an archive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// firedrill itself, while the bytes come in.
+    #[default]
+    Native,
+    /// PostgreSQL's own `pg_restore`, from a copy of the archive on the local disk.
+    PgRestore,
+}
+
+impl Engine {
+    /// The words in the plan and on the command line.
+    pub const WORDS: [(&str, Engine); 2] = [("native", Engine::Native), ("pg_restore", Engine::PgRestore)];
+
+    /// The word in the plan.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Engine::Native => "native",
+            Engine::PgRestore => "pg_restore",
         }
     }
 }

@@ -209,7 +209,7 @@ fn scratch(section: &mut Section<'_>, scratch: &Scratch) {
 }
 
 fn restore(section: &mut Section<'_>, restore: &Restore) {
-    section.quoted("engine", "native");
+    section.quoted("engine", restore.engine.as_str());
     section.number("jobs", restore.jobs);
     section.number("connections", restore.connections);
     section.some("part", restore.part_bytes.map(size::text));

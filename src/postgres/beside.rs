@@ -43,12 +43,15 @@ pub(in crate::postgres) struct Place<'a> {
     pub user: &'a str,
     pub password: &'a str,
     pub database: &'a str,
+    /// How much of its output is kept, from its beginning.
+    pub heard_bytes_max: usize,
 }
 
 /// Runs a program to its end, as the server's user, with an environment that says nothing but
 /// where the server is. Dropped, or when the program has ended, whatever is left of its process
-/// group is killed.
-pub(in crate::postgres) async fn run(argv: &[String], place: Place<'_>) -> Result<Ran, Error> {
+/// group is killed. Beside how it ended comes the beginning of its output, which may hold
+/// anything: rows, statements.
+pub(in crate::postgres) async fn run(argv: &[String], place: Place<'_>) -> Result<(Ran, Vec<u8>), Error> {
     let failed = |error: io::Error| Error::new(Kind::Start, format!("it could not be run: {error}"));
     let (reader, writer) = io::pipe().map_err(failed)?;
     let command = command(argv, &place, writer).map_err(failed)?;
@@ -56,7 +59,7 @@ pub(in crate::postgres) async fn run(argv: &[String], place: Place<'_>) -> Resul
         Confinement::new(place.account, false, &place.reach, Signal::SIGKILL).map_err(failed)?;
     let child = Child::spawn_group(command, confinement).map_err(|refused| failed(refused.error))?;
     let mut reader = Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(failed)?;
-    let mut seen = Hasher::default();
+    let mut seen = Seen { all: Hasher::default(), kept: Vec::new(), kept_max: place.heard_bytes_max };
     let status = tokio::select! {
         status = child.wait() => status,
         // It has closed its output, and goes on.
@@ -64,12 +67,28 @@ pub(in crate::postgres) async fn run(argv: &[String], place: Place<'_>) -> Resul
     };
     // Somebody who left the group may hold the output open; what counts is the exit code.
     _ = tokio::time::timeout(DRAIN, read(&mut reader, &mut seen)).await;
-    Ok(Ran {
+    let ran = Ran {
         code: status.code(),
         signal: status.signal(),
-        output_bytes: seen.bytes(),
-        output: seen.finish(),
-    })
+        output_bytes: seen.all.bytes(),
+        output: seen.all.finish(),
+    };
+    Ok((ran, seen.kept))
+}
+
+/// What a program wrote.
+struct Seen {
+    all: Hasher,
+    kept: Vec<u8>,
+    kept_max: usize,
+}
+
+impl Seen {
+    fn take(&mut self, piece: &[u8]) {
+        self.all.update(piece);
+        let room = self.kept_max.saturating_sub(self.kept.len());
+        self.kept.extend_from_slice(piece.get(..piece.len().min(room)).unwrap_or_default());
+    }
 }
 
 fn command(argv: &[String], place: &Place<'_>, output: io::PipeWriter) -> io::Result<Command> {
@@ -91,9 +110,9 @@ fn command(argv: &[String], place: &Place<'_>, output: io::PipeWriter) -> io::Re
 }
 
 /// Takes what is written, to its end. Dropped, nothing is lost but what was not read yet.
-async fn read(reader: &mut Receiver, seen: &mut Hasher) {
+async fn read(reader: &mut Receiver, seen: &mut Seen) {
     let mut piece = vec![0; 1 << 16];
     while let Ok(length @ 1..) = reader.read(&mut piece).await {
-        seen.update(piece.get(..length).unwrap_or_default());
+        seen.take(piece.get(..length).unwrap_or_default());
     }
 }

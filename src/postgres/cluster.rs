@@ -24,6 +24,7 @@ use crate::postgres::log::Log;
 use crate::postgres::places::{Places, socket_in};
 use crate::postgres::session::{RunToken, Session};
 use crate::postgres::settings;
+use crate::postgres::spool::Spool;
 
 /// The bootstrap superuser. Archives name owners of all kinds, `postgres` before all, and the
 /// restore makes those that are missing; this name is the least likely to be one of them.
@@ -90,6 +91,7 @@ impl ClusterOptions {
 /// directories are left for [`crate::postgres::remove_leftover`].
 pub struct Cluster {
     places: Places,
+    programs: PathBuf,
     sockets: PathBuf,
     account: Account,
     log: Log,
@@ -108,7 +110,7 @@ impl Cluster {
     /// [`Kind::Start`] with the server's own last words, [`Kind::Isolation`] when no network is
     /// required but can't be had.
     pub async fn start(install: &Install, options: ClusterOptions) -> Result<Cluster, Error> {
-        let mut cluster = Cluster::lay_out(&options)?;
+        let mut cluster = Cluster::lay_out(install, &options)?;
         let making = async {
             cluster.initdb(install, &options).await?;
             cluster.serve(install, &options)?;
@@ -125,7 +127,7 @@ impl Cluster {
     }
 
     /// Makes the directories and files that the programs need.
-    fn lay_out(options: &ClusterOptions) -> Result<Cluster, Error> {
+    fn lay_out(install: &Install, options: &ClusterOptions) -> Result<Cluster, Error> {
         let account = Account::of_server()?;
         let places = options.places()?;
         let failed = |error: io::Error| {
@@ -157,7 +159,8 @@ impl Cluster {
             Isolation::Required | Isolation::BestEffort => (true, IsolationHad::NetworkNamespace),
         };
         let token = RunToken::fresh();
-        Ok(Cluster { places, sockets, account, log, isolate, isolation, token, server: None, own })
+        let programs = install.bin.clone();
+        Ok(Cluster { places, programs, sockets, account, log, isolate, isolation, token, server: None, own })
     }
 
     async fn initdb(&mut self, install: &Install, options: &ClusterOptions) -> Result<(), Error> {
@@ -365,6 +368,20 @@ impl Cluster {
     /// # Errors
     /// [`Kind::Start`]: it could not be run. How it ended is no error.
     pub async fn run_beside(&self, argv: &[String], database: &str) -> Result<Ran, Error> {
+        self.run_heard(argv, database, 0).await.map(|(ran, _)| ran)
+    }
+
+    /// The same, with the first `heard_bytes_max` bytes of what it said, which are not to be
+    /// shown: they may hold rows and statements.
+    ///
+    /// # Errors
+    /// As [`Cluster::run_beside`].
+    pub async fn run_heard(
+        &self,
+        argv: &[String],
+        database: &str,
+        heard_bytes_max: usize,
+    ) -> Result<(Ran, Vec<u8>), Error> {
         let password = self.admit_guest().await?;
         let place = Place {
             account: &self.account,
@@ -374,6 +391,7 @@ impl Cluster {
             user: GUEST,
             password: &password,
             database,
+            heard_bytes_max,
         };
         beside::run(argv, place).await
     }
@@ -433,6 +451,24 @@ impl Cluster {
     /// The cluster's directory, which goes with it.
     pub fn directory(&self) -> &Path {
         &self.places.directory
+    }
+
+    /// A program of the install that the server is of, by its absolute path.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// A place in the cluster's directory for files that its programs read; it goes with it.
+    ///
+    /// # Errors
+    /// [`Kind::DiskFull`] or [`Kind::Start`]: it can't be made.
+    pub fn make_spool(&self) -> Result<Spool, Error> {
+        Spool::make(&self.places.directory, &self.account)
+    }
+
+    /// The place that [`Cluster::make_spool`] has made.
+    pub fn reopen_spool(&self) -> Spool {
+        Spool::made(&self.places.directory, &self.account)
     }
 
     /// The directory that holds the server's socket, for `host=` of other clients.

@@ -24,6 +24,7 @@ mod quote;
 mod redact;
 mod session;
 mod settings;
+mod spool;
 
 pub use beside::Ran;
 pub use cluster::{Cluster, ClusterOptions, InitdbOptions};
@@ -36,3 +37,4 @@ pub use leftover::remove_leftover;
 pub use places::Places;
 pub use quote::{quote_identifier, quote_literal};
 pub use session::{CopyIn, CopyOut, RunToken, Session};
+pub use spool::Spool;

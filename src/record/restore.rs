@@ -143,4 +143,7 @@ pub enum SpanName {
     Index,
     /// Constraints are made and validated.
     Constraint,
+    /// pg_restore does all of that.
+    #[serde(rename = "pg_restore")]
+    PgRestore,
 }

@@ -142,7 +142,7 @@ impl<'a> EntryRunner<'a> {
 }
 
 /// `pg_dump -n public` makes the schema that every new database has; its grants stay then.
-fn comes_with_every_database(entry: &Entry) -> bool {
+pub fn comes_with_every_database(entry: &Entry) -> bool {
     matches!(entry.definition.trim(), "CREATE SCHEMA public;" | "CREATE SCHEMA \"public\";")
 }
 

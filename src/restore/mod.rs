@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The object is read once, from its first byte to its last, so that its digest covers what
-//! was restored. Nothing is staged on disk.
+//! was restored. Nothing is staged on disk, except by the other engine ([`spooled`]).
 
 mod again;
 mod before;
@@ -35,6 +35,7 @@ mod schedule;
 mod scratch;
 mod shape;
 mod spans;
+pub mod spooled;
 mod stream;
 mod unwrap;
 mod ways;
@@ -273,6 +274,16 @@ enum Source {
 }
 
 impl Source {
+    /// The blocks of an opened archive; none of a script, which has none.
+    fn of_blocks(opened: Opened) -> Option<Source> {
+        match opened {
+            Opened { input, body: Body::Blocks { walker, rest }, .. } => {
+                Some(Source::Stream(Box::new((*walker, rest, input))))
+            }
+            Opened { body: Body::Script(_), .. } => None,
+        }
+    }
+
     /// Begins to read it to its end, for the board.
     fn read(
         self,

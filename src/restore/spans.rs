@@ -18,11 +18,14 @@ pub enum Kind {
     Index,
     /// Foreign keys and checks were validated.
     Constraint,
+    /// `pg_restore` restored everything.
+    Tool,
 }
 
 impl Kind {
     /// Every kind, in the order in which they begin.
-    pub const ALL: [Kind; 5] = [Kind::Download, Kind::Decode, Kind::Load, Kind::Index, Kind::Constraint];
+    pub const ALL: [Kind; 6] =
+        [Kind::Download, Kind::Decode, Kind::Load, Kind::Index, Kind::Constraint, Kind::Tool];
 
     /// The word in the evidence.
     pub fn as_str(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Kind {
             Kind::Load => "load",
             Kind::Index => "index",
             Kind::Constraint => "constraint",
+            Kind::Tool => "pg_restore",
         }
     }
 }

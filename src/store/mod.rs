@@ -22,6 +22,7 @@ pub mod object;
 pub mod options;
 mod retry;
 mod s3;
+mod shaping;
 mod traffic;
 mod wire;
 
@@ -40,6 +41,7 @@ pub use location::Location;
 pub use object::{Listing, Object};
 pub use options::Options;
 pub use retry::Patience;
+pub use shaping::Shaping;
 pub use traffic::Traffic;
 
 use azure::Azure;
@@ -47,6 +49,7 @@ use driver::{Driver, Fault, FaultKind};
 use local::Local;
 use retry::{Question, Retry};
 use s3::S3;
+use shaping::Line;
 
 /// No single read may ask for more than this.
 pub const READ_BYTES_MAX: u64 = 256 << 20;
@@ -62,6 +65,7 @@ struct Inside {
     location: Location,
     driver: Box<dyn Driver>,
     retry: Retry,
+    line: Line,
 }
 
 impl Store {
@@ -75,6 +79,19 @@ impl Store {
         Store::open_with(location, options, &Environment::Process, &Patience::default()).await
     }
 
+    /// Opens a store whose traffic is made slower on purpose.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_shaped(
+        location: &Location,
+        options: &Options,
+        shaping: Shaping,
+    ) -> Result<Store, Error> {
+        let (environment, patience) = (Environment::Process, Patience::default());
+        Store::connected(location, options, &environment, &patience, shaping).await
+    }
+
     /// Opens a store with secrets from `environment`.
     ///
     /// # Errors
@@ -85,9 +102,20 @@ impl Store {
         environment: &Environment,
         patience: &Patience,
     ) -> Result<Store, Error> {
+        Store::connected(location, options, environment, patience, Shaping::default()).await
+    }
+
+    async fn connected(
+        location: &Location,
+        options: &Options,
+        environment: &Environment,
+        patience: &Patience,
+        shaping: Shaping,
+    ) -> Result<Store, Error> {
         let driver = connect(location, options, environment, patience).await;
         let driver = driver.map_err(|fault| Question::List(format!("open {location}")).error(fault, 1))?;
-        let inside = Inside { location: location.clone(), driver, retry: Retry::new(patience.clone()) };
+        let (retry, line) = (Retry::new(patience.clone()), Line::new(shaping));
+        let inside = Inside { location: location.clone(), driver, retry, line };
         Ok(Store { inside: Arc::new(inside) })
     }
 
@@ -146,12 +174,14 @@ impl Store {
         }
         let driver = &*self.inside.driver;
         let retry = &self.inside.retry;
+        let asked = tokio::time::Instant::now();
         let bytes = retry
             .ask(driver, Question::Read(tried), || async {
                 let bytes = driver.read(object, range.clone()).await?;
                 check_length(&bytes, &range)
             })
             .await?;
+        self.inside.line.carry(asked, bytes.len() as u64).await;
         retry.counters.bytes(bytes.len() as u64);
         Ok(bytes)
     }

@@ -8,7 +8,7 @@ use crate::plan::read::faults::Faults;
 use crate::plan::read::table::{Item, Table};
 use crate::plan::read::{Context, backup, check, drift, proof, scratch, text};
 use crate::plan::{
-    Amcheck, Backup, Check, CopyForm, Drift, Minimum, Proof, Question, Restore, Service, duration, size,
+    Amcheck, Backup, Check, CopyForm, Drift, Engine, Minimum, Proof, Question, Restore, Service, duration, size,
 };
 
 /// How many overheads a service may declare, and how many controls it may name.
@@ -43,7 +43,7 @@ pub fn read(name: &str, mut table: Table<'_>, context: &Context<'_>, faults: &mu
         table.take_table("drift", faults).map_or_else(Drift::default, |table| drift::read(table, faults));
     let (checks, content_only) = check::read_all(&mut table, context, faults);
     if scratch.server.is_some() {
-        needs_no_cluster(&table, &proof, &checks, faults);
+        needs_no_cluster(&table, &proof, &checks, &restore, faults);
     }
     let rpo = rpo.and_then(|item| {
         let rpo = item.duration(faults)?;
@@ -76,12 +76,21 @@ pub fn read(name: &str, mut table: Table<'_>, context: &Context<'_>, faults: &mu
 }
 
 /// What is done beside a server, or as its superuser, needs a cluster of the drill's own.
-fn needs_no_cluster(table: &Table<'_>, proof: &Proof, checks: &[Check], faults: &mut Faults) {
+fn needs_no_cluster(
+    table: &Table<'_>,
+    proof: &Proof,
+    checks: &[Check],
+    restore: &Restore,
+    faults: &mut Faults,
+) {
     let commands = checks.iter().filter(|check| matches!(check.question, Question::Command { .. }));
     let mut impossible: Vec<String> =
         commands.map(|check| format!("the check '{}' runs a command", check.name)).collect();
     if proof.amcheck != Amcheck::Off {
         impossible.push("amcheck is run by superusers alone".to_owned());
+    }
+    if restore.engine == Engine::PgRestore {
+        impossible.push("pg_restore reads a file beside the scratch".to_owned());
     }
     for what in impossible {
         let problem = format!("{what}, and the scratch is on a given server");
@@ -169,12 +178,7 @@ fn read_backup(table: &mut Table<'_>, context: &Context<'_>, faults: &mut Faults
 
 fn read_restore(table: &mut Table<'_>, faults: &mut Faults) -> Restore {
     let Some(mut table) = table.take_table("restore", faults) else { return Restore::default() };
-    table.take_text("engine", faults, |engine| match engine {
-        "pg_restore" => {
-            Err(Complaint::new("'pg_restore' is not there yet", "write 'native', or leave it out"))
-        }
-        _ => text::one_of(engine, &[("native", ())]),
-    });
+    let engine = table.take_text("engine", faults, |word| text::one_of(word, &Engine::WORDS));
     let count = |n: Option<u64>| n.and_then(|n| usize::try_from(n).ok());
     let restore = Restore {
         jobs: count(table.take_number("jobs", faults, 1..=256)),
@@ -183,6 +187,7 @@ fn read_restore(table: &mut Table<'_>, faults: &mut Faults) -> Restore {
         copy: table
             .take_text("copy", faults, |word| text::one_of(word, &CopyForm::WORDS))
             .unwrap_or_default(),
+        engine: engine.unwrap_or_default(),
     };
     table.finish(faults);
     restore

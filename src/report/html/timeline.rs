@@ -89,6 +89,7 @@ fn span_name(name: SpanName) -> &'static str {
         SpanName::Load => "load rows",
         SpanName::Index => "build indexes",
         SpanName::Constraint => "add constraints",
+        SpanName::PgRestore => "pg_restore",
     }
 }
 
