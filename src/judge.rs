@@ -10,6 +10,7 @@ mod findings;
 mod objects;
 mod proven;
 mod restored;
+mod revalidated;
 mod selected;
 mod stamped;
 mod statement;
@@ -101,6 +102,7 @@ const OBLIGATIONS: &[Obligation] = &[
     Obligation { shown_by: Some(Phase::Proof), ask: proven::sequences_and_large_objects_came_back },
     Obligation { shown_by: Some(Phase::Proof), ask: drift::nothing_drifted_that_must_not },
     Obligation { shown_by: Some(Phase::Proof), ask: structure::structure_was_looked_at },
+    Obligation { shown_by: Some(Phase::Proof), ask: revalidated::constraints_hold_of_the_rows },
     Obligation { shown_by: Some(Phase::Proof), ask: stamped::the_source_says_the_same },
     Obligation { shown_by: Some(Phase::Proof), ask: objects::every_object_is_as_announced },
     Obligation { shown_by: Some(Phase::Proof), ask: proven::every_check_was_put },

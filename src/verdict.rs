@@ -161,6 +161,10 @@ codes! {
     DriftSameBackup = "DRIFT_SAME_BACKUP", Backup;
     /// The structure of tables or indexes could not be looked at as the plan wants it.
     StructureNotChecked = "STRUCTURE_NOT_CHECKED", Environment;
+    /// Rows break constraints that say that they hold of every row.
+    ConstraintsBroken = "CONSTRAINTS_BROKEN", Backup;
+    /// Constraints could not be evaluated anew as the plan wants it.
+    ConstraintsNotChecked = "CONSTRAINTS_NOT_CHECKED", Environment;
     /// A check of the plan was answered, and the answer is wrong.
     CheckFailed = "CHECK_FAILED", Backup;
     /// A check of the plan could not be put.

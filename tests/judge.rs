@@ -53,6 +53,21 @@ fn structure(record: &mut Record) -> &mut Structure {
     record.structure.as_mut().unwrap()
 }
 
+fn revalidated(record: &mut Record) -> &mut Revalidated {
+    record.revalidated.as_mut().unwrap()
+}
+
+/// A foreign key that rows break; it says that it holds, or it does not.
+fn broken(promised: bool) -> BrokenConstraint {
+    BrokenConstraint {
+        kind: ConstraintKind::ForeignKey,
+        table: "public.orders".into(),
+        name: "orders_customer_fkey".into(),
+        rows: 3,
+        promised,
+    }
+}
+
 /// Tables changed, and every sum made anew, so that only the change speaks.
 fn with_tables(record: &mut Record, change: impl FnOnce(&mut Vec<TableRecord>)) {
     let mut old = record.fidelity.take().unwrap();
@@ -572,6 +587,47 @@ const WRONG_PASSES: &[Wrong] = &[
         code: Code::StructureNotChecked,
     },
     Wrong {
+        name: "P25 rows break a constraint that is called valid",
+        change: |record| {
+            revalidated(record).foreign_keys.broken = 1;
+            revalidated(record).broken = vec![broken(true)];
+        },
+        verdict: Fail,
+        code: Code::ConstraintsBroken,
+    },
+    Wrong {
+        name: "P25 rows break a constraint, and none is named",
+        change: |record| revalidated(record).foreign_keys.broken = 1,
+        verdict: Fail,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P31 a constraint could not be evaluated",
+        change: |record| {
+            revalidated(record).checks.asked -= 1;
+            revalidated(record).unasked = vec![UnaskedConstraint {
+                kind: ConstraintKind::Check,
+                table: "public.orders".into(),
+                name: "orders_total_check".into(),
+                why: "SQLSTATE 42501".into(),
+            }];
+        },
+        verdict: Inconclusive,
+        code: Code::ConstraintsNotChecked,
+    },
+    Wrong {
+        name: "P31 fewer constraints were evaluated than there are, and none is named",
+        change: |record| revalidated(record).not_null.asked -= 1,
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P04 constraints are asked for, and were not evaluated",
+        change: |record| record.revalidated = None,
+        verdict: Inconclusive,
+        code: Code::NotMeasured,
+    },
+    Wrong {
         name: "P44 the dump leaves most of it out",
         change: |record| {
             drift(record).policy.size = Weight::Fail;
@@ -791,6 +847,14 @@ fn warnings_ride_along_and_replace_no_verdict() {
             with_checks(record, 2, |items| items[0].outcome = CheckOutcome::Baseline);
         }),
         (WarningCode::ObjectsDoubtful, with_doubt),
+        (WarningCode::UnvalidatedBroken, |record| {
+            revalidated(record).broken_unpromised = 1;
+            revalidated(record).broken = vec![broken(false)];
+        }),
+        (WarningCode::SequenceBehind, |record| {
+            let numbering = record.numbering.as_mut().unwrap();
+            (numbering.behind, numbering.behind_total) = (vec!["public.orders_id_seq".into()], 1);
+        }),
         (WarningCode::DriftNotCompared, |record| {
             let drift = drift(record);
             (drift.compared_with, drift.schema, drift.tables_compared) = (None, None, 0);

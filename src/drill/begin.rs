@@ -56,6 +56,7 @@ fn objectives(service: &Service) -> Objectives {
             Amcheck::On => AmcheckAsked::On,
             Amcheck::HeapAllIndexed => AmcheckAsked::HeapAllIndexed,
         },
+        revalidate: service.proof.revalidate,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use crate::proof;
 use crate::record::{
-    DamagedRelation, RELATIONS_MAX, RelationKind, Sha256, Shape, ShapeClass, Structure, UncheckedRelation,
+    BrokenConstraint, CONSTRAINTS_MAX, ConstraintKind, DamagedRelation, Numbering, RELATIONS_MAX,
+    RelationKind, Revalidated, RevalidatedKind, Sha256, Shape, ShapeClass, Structure, UnaskedConstraint,
+    UncheckedRelation,
 };
 
 /// The structure of tables and indexes.
@@ -49,5 +51,54 @@ pub fn shape(found: proof::Shape) -> Shape {
         server_major: found.server_major,
         tables: found.tables,
         classes: found.classes.into_iter().map(class).collect(),
+    }
+}
+
+/// The constraints that were evaluated anew.
+pub fn revalidated(found: proof::Revalidated) -> Revalidated {
+    let kind = |kind: proof::ConstraintKind| match kind {
+        proof::ConstraintKind::ForeignKey => ConstraintKind::ForeignKey,
+        proof::ConstraintKind::Check => ConstraintKind::Check,
+        proof::ConstraintKind::NotNull => ConstraintKind::NotNull,
+    };
+    let of = |kind: proof::ConstraintKind| {
+        let proof::Asked { expected, asked, broken } = found.kinds.get(&kind).copied().unwrap_or_default();
+        RevalidatedKind { expected, asked, broken }
+    };
+    let (promised, unpromised): (Vec<_>, Vec<_>) = found.broken.into_iter().partition(|one| one.promised);
+    let broken_unpromised = unpromised.len() as u64;
+    let broken = promised.into_iter().chain(unpromised).take(CONSTRAINTS_MAX);
+    let broken = broken.map(|one| BrokenConstraint {
+        kind: kind(one.kind),
+        table: one.table,
+        name: one.name,
+        rows: one.rows,
+        promised: one.promised,
+    });
+    let unasked = found.unasked.into_iter().take(CONSTRAINTS_MAX).map(|one| UnaskedConstraint {
+        kind: kind(one.kind),
+        table: one.table,
+        name: one.name,
+        why: one.why,
+    });
+    Revalidated {
+        foreign_keys: of(proof::ConstraintKind::ForeignKey),
+        checks: of(proof::ConstraintKind::Check),
+        not_null: of(proof::ConstraintKind::NotNull),
+        broken: broken.collect(),
+        broken_unpromised,
+        unasked: unasked.collect(),
+        jobs: found.jobs,
+        duration_ms: found.took.into(),
+    }
+}
+
+/// The sequences and their columns.
+pub fn numbering(found: proof::Numbered) -> Numbering {
+    Numbering {
+        expected: found.expected,
+        asked: found.asked,
+        behind_total: found.behind.len() as u64,
+        behind: found.behind.into_iter().take(CONSTRAINTS_MAX).collect(),
     }
 }

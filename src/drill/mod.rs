@@ -478,7 +478,8 @@ impl Stages<'_> {
         revealed
     }
 
-    /// How it drifted since the last pass, and its structure where the plan wants that.
+    /// How it drifted since the last pass, whether sequences are ahead, and where the plan wants
+    /// that, its structure and whether its constraints hold.
     async fn examine(&self, scratch: &Scratch, record: &mut Record) -> Result<(), proof::Error> {
         record.shape = Some(examined::shape(proof::shape(scratch).await?));
         record.drift = Some(drift::since(self.outside.previous, record, self.service));
@@ -486,6 +487,11 @@ impl Stages<'_> {
             let all_indexed = self.service.proof.amcheck == Amcheck::HeapAllIndexed;
             let found = proof::examine(scratch, all_indexed, self.jobs()).await?;
             record.structure = Some(examined::structure(found, all_indexed));
+        }
+        record.numbering = Some(examined::numbering(proof::look_at_numbering(scratch).await?));
+        if self.service.proof.revalidate {
+            let found = proof::revalidate(scratch, self.jobs()).await?;
+            record.revalidated = Some(examined::revalidated(found));
         }
         Ok(())
     }

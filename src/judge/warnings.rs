@@ -3,9 +3,12 @@
 use crate::judge::drift;
 use crate::judge::statement::{counted, words_of};
 use crate::record::{
-    Anchor, CheckOutcome, ComparedTo, ConsistencySource, Network, NotStamped, Record, RpoJudgedBy,
-    WarningCode, WarningLine,
+    Anchor, BrokenConstraint, CheckOutcome, ComparedTo, ConsistencySource, Network, NotStamped, Record,
+    RpoJudgedBy, WarningCode, WarningLine,
 };
+
+/// How many names a warning holds.
+const NAMED_MAX: usize = 5;
 
 /// How uncertain the consistency point may be before it is worth a word: one minute.
 const UNCERTAINTY_MS: u64 = 60_000;
@@ -21,6 +24,7 @@ pub(in crate::judge) fn warnings(record: &Record) -> Vec<WarningLine> {
         of_the_scratch,
         of_the_restore,
         of_the_proof,
+        of_the_constraints,
         of_the_drift,
         of_the_end,
     ];
@@ -211,6 +215,27 @@ fn of_the_proof(record: &Record, found: &mut Vec<WarningLine>) {
         };
         let detail = format!("check {name:?}{others} found no earlier pass to be compared with");
         warn(found, WarningCode::CheckWithoutLast, detail);
+    }
+}
+
+fn of_the_constraints(record: &Record, found: &mut Vec<WarningLine>) {
+    let unpromised = |one: &&BrokenConstraint| !one.promised;
+    let broken = record.revalidated.iter().flat_map(|revalidated| &revalidated.broken);
+    if let Some(first) = broken.into_iter().find(unpromised) {
+        let count = record.revalidated.as_ref().map_or(0, |revalidated| revalidated.broken_unpromised);
+        let detail =
+            format!("rows break {}: {} first", counted(count, "unvalidated constraint"), first.words());
+        warn(found, WarningCode::UnvalidatedBroken, detail);
+    }
+    let Some(numbering) = &record.numbering else { return };
+    if numbering.behind_total > 0 {
+        let names = numbering.behind.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+        let detail = format!(
+            "{} would give a number that its column holds already: {names}{}",
+            counted(numbering.behind_total, "sequence"),
+            if numbering.behind_total > NAMED_MAX as u64 { ", …" } else { "" }
+        );
+        warn(found, WarningCode::SequenceBehind, detail);
     }
 }
 

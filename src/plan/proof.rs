@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub struct Proof {
     /// How far the structure of tables and indexes is looked at with the extension `amcheck`.
     pub amcheck: Amcheck,
+    /// Whether foreign keys, checks and NOT NULL are evaluated anew for every restored row.
+    pub revalidate: bool,
     /// What is demanded of stamps of the source.
     pub stamp: StampDemand,
     /// Files of public keys, one of which must have signed a stamp that is signed. Without any, no

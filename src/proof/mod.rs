@@ -10,13 +10,16 @@ mod checks;
 mod dumping;
 mod error;
 mod fingerprint;
+mod foreign_keys;
 pub mod inventory;
 mod large_objects;
 mod located;
+mod numbering;
 mod objects;
 mod pace;
 mod reading;
 mod relations;
+mod revalidated;
 mod rows;
 mod sequences;
 mod shape;
@@ -32,9 +35,11 @@ pub use fingerprint::{
     Fingerprint, LargeObjectsPrint, Name, SequencePrint, SequenceValue, Sourced, TablePrint,
 };
 pub use located::{Located, Narrowed, NotNarrowed, Revealed, RowFault, Search, locate};
+pub use numbering::{Numbered, look_at_numbering};
 pub use objects::{Objects, look};
 pub use pace::Pace;
 pub use reading::{Manner, adopt, pin};
+pub use revalidated::{Asked, Broken, ConstraintKind, Revalidated, Unasked, revalidate};
 pub use rows::{Comparison, State, compare};
 pub use shape::{Shape, shape};
 pub use structure::{Damaged, Structure, Unchecked, examine};

@@ -90,6 +90,10 @@ pub const INFORMATIONAL: &[&str] = &[
     "structure.duration_ms",
     "structure.indexes_other",
     "structure.jobs",
+    // What the evaluation of constraints took; and sequences, which only warn.
+    "revalidated.duration_ms",
+    "revalidated.jobs",
+    "numbering",
     // What a later drill compares itself with.
     "shape.classes",
     "shape.server_major",

@@ -13,9 +13,11 @@ mod environment;
 mod informational;
 mod limitations;
 mod measurements;
+mod numbering;
 mod objects;
 mod proof;
 mod restore;
+mod revalidated;
 mod ruling;
 mod run;
 mod selection;
@@ -39,12 +41,16 @@ pub use measurements::{
     Cleanup, ComparedPoint, ComparedTime, Measurements, PhaseOutcome, PhaseRecord, RecoveryPoint,
     RecoveryTime, Traffic,
 };
+pub use numbering::Numbering;
 pub use objects::{ObjectClass, ObjectDifference, Objects};
 pub use proof::{
     CheckKind, CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Coverage, Fidelity, LocatedRow,
     LocatedRows, NotNarrowed, NotStamped, ROW_HASH, RowFault, TableRecord, TableState,
 };
 pub use restore::{Copied, CopyChoice, Engine, ExcludedEntry, FailedEntry, Restore, Span, SpanName};
+pub use revalidated::{
+    BrokenConstraint, CONSTRAINTS_MAX, ConstraintKind, Revalidated, RevalidatedKind, UnaskedConstraint,
+};
 pub use ruling::{Halt, ReasonLine, Ruling, WarningCode, WarningLine};
 pub use run::{
     AbandonedRun, Chain, Clock, ClockReference, Host, Objectives, RpoJudgedBy, Run, Service, Signing, Tool,
@@ -121,6 +127,12 @@ pub struct Record {
     /// What `amcheck` found, if the plan wants it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub structure: Option<Structure>,
+    /// Whether constraints hold of the restored rows, if the plan wants it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revalidated: Option<Revalidated>,
+    /// Whether sequences are at or ahead of the columns that take their numbers from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub numbering: Option<Numbering>,
     /// What the restored database is made of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
@@ -169,6 +181,8 @@ impl Record {
             restore: None,
             fidelity: None,
             structure: None,
+            revalidated: None,
+            numbering: None,
             shape: None,
             drift: None,
             objects: None,

@@ -162,6 +162,10 @@ warnings! {
     RowsCountedNotHashed = "ROWS_COUNTED_NOT_HASHED";
     /// Objects are there, and their definitions, owners, grants or comments may not be as announced.
     ObjectsDoubtful = "OBJECTS_DOUBTFUL";
+    /// Rows break constraints that are not validated, and so promise nothing of them.
+    UnvalidatedBroken = "UNVALIDATED_BROKEN";
+    /// Sequences are behind the columns that take their numbers from them.
+    SequenceBehind = "SEQUENCE_BEHIND";
     /// Entries of the archive were left out by policy.
     EntriesExcluded = "ENTRIES_EXCLUDED";
     /// The archive makes tables and holds no rows for them.

@@ -221,6 +221,8 @@ pub struct Objectives {
     pub minimum_rows: Option<u64>,
     /// How far the structure of tables and indexes must be looked at.
     pub amcheck: AmcheckAsked,
+    /// Whether constraints must be evaluated anew for every restored row.
+    pub revalidate: bool,
 }
 
 /// Which figure meets the recovery point objective.

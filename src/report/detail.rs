@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::record::{
     Anchor, Artifact, CheckOutcome, CheckRecord, ConsistencySource, Drift, Environment, Figure, Network,
-    PhaseRecord, Record, Selection, Structure, TableState,
+    PhaseRecord, Record, Revalidated, Selection, Structure, TableState,
 };
 use crate::report::caveats::{caveats, is_standing};
 use crate::report::encode;
@@ -44,6 +44,9 @@ pub fn detail(drill: &Reported<'_>, style: Style) -> String {
     }
     if let Some(words) = record.structure.as_ref().map(structure) {
         say("pages", &words);
+    }
+    if let Some(words) = record.revalidated.as_ref().map(revalidated) {
+        say("rules", &words);
     }
     if let Some(words) = time(record) {
         say("time", &words);
@@ -280,6 +283,22 @@ fn structure(structure: &Structure) -> String {
     }
     if let Some(damaged) = names(structure.damaged.iter().map(|one| one.name.as_str())) {
         let _ = write!(text, "; damaged: {damaged}");
+    }
+    text
+}
+
+/// The constraints that were evaluated anew, and how long that took.
+fn revalidated(revalidated: &Revalidated) -> String {
+    let sums = revalidated.sums();
+    let mut text = format!(
+        "{} of {} evaluated for every row in {}",
+        encode::count(sums.asked),
+        encode::plural(sums.expected, "constraint"),
+        encode::duration(revalidated.duration_ms.duration()),
+    );
+    let broken = revalidated.broken.iter().filter(|one| one.promised).map(|one| one.name.as_str());
+    if let Some(broken) = names(broken) {
+        let _ = write!(text, "; broken: {broken}");
     }
     text
 }

@@ -45,6 +45,7 @@ pub fn begun() -> Record {
         minimum_tables: None,
         minimum_rows: None,
         amcheck: AmcheckAsked::Off,
+        revalidate: false,
         rto_ms: Some(minutes(15)),
         rpo_ms: Some(minutes(24 * 60)),
         rpo_judged_by: RpoJudgedBy::DataAge,

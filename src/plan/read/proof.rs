@@ -19,6 +19,7 @@ pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) ->
         let problem = "'heapallindexed' is a part of amcheck, which is off";
         faults.add(table.place(), table.path(), Complaint::new(problem, "write amcheck = true, too"));
     }
+    let revalidate = table.take_bool("revalidate", faults).unwrap_or(false);
     let demands = [StampDemand::Optional, StampDemand::Required, StampDemand::Signed];
     let demands = demands.map(|demand| (demand.as_str(), demand));
     let stamp = table.take_text("stamp", faults, |word| text::one_of(word, &demands)).unwrap_or_default();
@@ -34,7 +35,7 @@ pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) ->
         (true, false) => Amcheck::On,
         (false, _) => Amcheck::Off,
     };
-    Proof { amcheck, stamp, stamp_keys }
+    Proof { amcheck, revalidate, stamp, stamp_keys }
 }
 
 /// One file, or a list of them, as while keys are changed.

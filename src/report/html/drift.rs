@@ -1,6 +1,6 @@
 //! What became of the backup since the last pass, and what amcheck found.
 
-use crate::record::{Drift, Figure, Names, Structure};
+use crate::record::{Drift, Figure, Names, Revalidated, Structure};
 use crate::report::encode;
 use crate::report::html::words;
 
@@ -104,5 +104,20 @@ pub fn structure(structure: &Structure) -> String {
         encode::count(structure.indexes_checked),
         encode::plural(structure.indexes_expected, "B-tree"),
         words::length(structure.duration_ms.get()),
+    )
+}
+
+/// The constraints that were evaluated anew, in a sentence.
+pub fn revalidated(revalidated: &Revalidated) -> String {
+    let sums = revalidated.sums();
+    let broken = match sums.broken {
+        0 => "every one holds".to_owned(),
+        count => format!("{} broken", encode::plural(count, "constraint")),
+    };
+    format!(
+        "{} of {} evaluated anew for every restored row, in {}: {broken}.",
+        encode::count(sums.asked),
+        encode::plural(sums.expected, "constraint"),
+        words::length(revalidated.duration_ms.get()),
     )
 }

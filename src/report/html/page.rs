@@ -11,7 +11,7 @@ use crate::record::{Moment, Record, WarningLine};
 use crate::report::html::Shown;
 use crate::report::html::card::{Card, card};
 use crate::report::html::controls::{Control, controls};
-use crate::report::html::drift::{DriftTable, drift, structure};
+use crate::report::html::drift::{DriftTable, drift, revalidated, structure};
 use crate::report::html::proof::{CheckTable, Tables, checks, tables};
 use crate::report::html::provenance::{Group, provenance};
 use crate::report::html::stock::{StockChart, stock_chart};
@@ -61,6 +61,7 @@ struct Detail {
     tables: Option<Tables>,
     drift: Option<DriftTable>,
     structure: Option<String>,
+    revalidated: Option<String>,
     checks: Option<CheckTable>,
     warnings: Vec<Warning>,
     limitations: Vec<String>,
@@ -177,6 +178,7 @@ fn detail(series: &Series, shown: Shown<'_>) -> Option<Detail> {
         tables: record.fidelity.as_ref().map(tables),
         drift: record.drift.as_ref().and_then(drift),
         structure: record.structure.as_ref().map(structure),
+        revalidated: record.revalidated.as_ref().map(revalidated),
         checks: checks_of(record),
         warnings,
         limitations,
