@@ -222,7 +222,7 @@ async fn restore_into(scratch: &mut Scratch, archive: &Path) -> Result<(), Failu
         store.list().await?.objects.into_iter().find(|object| object.key == key).ok_or("no archive")?;
     let download = Download::new(&store, &object, 0..object.bytes, Tuning::default());
     let events = Events::silent();
-    let opened = restore::open(download, object.bytes, None, Default::default(), &events)
+    let opened = restore::open(download, object.bytes, None, std::sync::Arc::default(), &events)
         .await
         .map_err(|halted| halted.error)?;
     scratch.make_database(&opened.toc).await?;

@@ -19,7 +19,7 @@ use crate::postgres::GivenServer;
 use crate::proof::{self, Alike};
 use crate::record::{ExpectedArtifact, ObservedArtifact};
 use crate::restore::{
-    self, Archive, Exclusion, Failure, GivenDatabase, Manner, Marks, Restored, Rules, Scratch,
+    self, Archive, Exclusion, Failure, GivenDatabase, Manner, Marks, Restored, Rules, Scratch, WayIn,
 };
 use crate::store::{Object, Store, Tuning};
 use crate::verdict::{Code, Reason};
@@ -173,8 +173,8 @@ impl Recovery<'_> {
         let beside = digest_beside(&store, &selection.backup).await?;
         let outside = anchor_outside(&store, &selection.backup, beside, None).await?;
         let kept = outside.as_ref().and_then(|outside| outside.kept);
-        let keys = restore::keys(backup.decrypt.as_ref()).map_err(|error| error.reason())?;
-        let opened = open_backup(&store, &selection.backup, kept, keys, self.tuning(), self.events)
+        let way = WayIn::of(backup).map_err(|error| error.reason())?;
+        let opened = open_backup(&store, &selection.backup, kept, way, self.tuning(), self.events)
             .await
             .map_err(|halted| halted.error.reason())?;
         let expected = outside.map_or_else(|| anchor_inside(opened.toc().header.compression), |o| o.expected);

@@ -51,6 +51,7 @@ fn backup(pattern: Option<&str>) -> plan::Backup {
         grace: Duration::ZERO,
         written_within: DAY,
         dump_timezone: None,
+        database: None,
         accept_unanchored: false,
         decrypt: None,
     }

@@ -202,6 +202,45 @@ async fn the_one_database_of_a_cluster_that_holds_something_is_drilled() {
     assert_eq!(codes(ran.of("cut")), [Code::ArtifactTruncated], "{}", told(ran.of("cut")));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_database_of_a_cluster_can_be_drilled_by_its_name() {
+    let all = dumped(SMALL, |source| {
+        source.psql("postgres", "create table also (a int); insert into also select generate_series(1, 9)");
+        source.psql("postgres", "create database latin template template0 encoding 'LATIN1' locale 'C'");
+        source.psql("latin", "create table t (id int, note text); insert into t values (1, 'gr\u{fc}n')");
+        source.psql("postgres", "create database bare");
+        said(&mut source.client("pg_dumpall"))
+    })
+    .await;
+    let wanted = |name: &str| format!("database = '{name}'");
+    let service = |name: &str| Service::new(name, &all).vouched().backup_with(&wanted(name));
+    let cut = Service::new("cut", &all[..all.len() - 60]).vouched().backup_with(&wanted("latin"));
+    let names = ["small", "postgres", "latin", "bare", "absent"];
+    let ran = drilled(names.map(service).into_iter().chain([cut]).collect()).await;
+    for (name, tables, rows) in [("small", SMALL_TABLES, 707 + 2), ("postgres", 1, 9), ("latin", 1, 1)] {
+        let record = ran.of(name);
+        assert_eq!(record.verdict.result.0, Verdict::Pass, "{}", told(record));
+        assert_eq!(record.artifact.as_ref().unwrap().database.as_deref(), Some(name));
+        let fidelity = record.fidelity.as_ref().unwrap();
+        assert_eq!((fidelity.tables_equal, fidelity.rows_total), (tables, rows), "{name}");
+        let excluded = &record.restore.as_ref().unwrap().excluded;
+        let others: Vec<&str> = excluded
+            .iter()
+            .filter(|entry| entry.reason == "POLICY_ANOTHER_DATABASE")
+            .map(|entry| entry.name.as_str())
+            .collect();
+        let mut expected = vec!["bare", "latin", "postgres", "small", "template1"];
+        expected.retain(|other| *other != name);
+        let mut told = others.clone();
+        told.sort_unstable();
+        assert_eq!(told, expected, "{name}");
+    }
+    for name in ["bare", "absent"] {
+        assert_eq!(codes(ran.of(name)), [Code::NoTableData], "{}", told(ran.of(name)));
+    }
+    assert_eq!(codes(ran.of("cut")), [Code::ArtifactTruncated], "{}", told(ran.of("cut")));
+}
+
 /// The script with the first `old` replaced.
 fn with(script: &str, old: &str, new: &str) -> Vec<u8> {
     assert!(script.contains(old), "{old}");

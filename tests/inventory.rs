@@ -52,6 +52,7 @@ fn planned() -> plan::Backup {
         grace: Duration::from_secs(7_200),
         written_within: Duration::from_secs(86_400),
         dump_timezone: None,
+        database: None,
         accept_unanchored: false,
         decrypt: None,
     }

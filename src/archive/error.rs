@@ -71,6 +71,14 @@ pub enum Error {
         /// What was refused.
         what: String,
     },
+    /// A dump that has nothing of the database that is wanted.
+    #[error("the dump holds nothing of the database '{}'; it holds {}", wanted.escape_debug(), listed(held))]
+    NoDatabase {
+        /// Which is wanted.
+        wanted: String,
+        /// Some of those that it holds.
+        held: Vec<String>,
+    },
     /// It is encrypted, and what the plan gives does not open it.
     #[error("the backup is {layer}: {what}")]
     Key {
@@ -82,6 +90,11 @@ pub enum Error {
     /// The source under a stream failed; nothing is said about the archive.
     #[error("the stream of the archive broke off")]
     Source(#[source] io::Error),
+}
+
+fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().map(|name| format!("'{}'", name.escape_debug())).collect();
+    if shown.is_empty() { "none by name".to_owned() } else { shown.join(", ") }
 }
 
 impl Error {
@@ -107,6 +120,10 @@ impl Error {
             Error::Unsafe { .. } => {
                 (Code::UnsafeArchive, "find out who wrote the archive before anything of it is restored")
             }
+            Error::NoDatabase { .. } => (
+                Code::NoTableData,
+                "see what the backup job dumps, and what backup.database in the plan says",
+            ),
             Error::Key { .. } => (
                 Code::DecryptionKey,
                 "give the key that the backup was encrypted for in the plan's [service.NAME.backup.decrypt]",

@@ -59,7 +59,7 @@ pub use parser::TocParser;
 pub use partitions::Partitions;
 pub use pieces::PieceSource;
 use pieces::read_buffered;
-pub use plain::{Item, PlainDump, survey_plain};
+pub use plain::{Item, OTHER_DATABASE, PlainDump, survey_plain};
 pub use rows::RowReader;
 pub use sniff::{Kind, SNIFF_BYTES, sniff};
 pub use sql::quoted;

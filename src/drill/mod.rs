@@ -50,7 +50,7 @@ use crate::plan::{Amcheck, Check, Engine, Service};
 use crate::postgres;
 use crate::proof::{self, Fingerprint, Narrowed, NotNarrowed, Revealed};
 use crate::record::{ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
-use crate::restore::{self, Archive, Halted, Manner, Restored, Scratch};
+use crate::restore::{self, Archive, Halted, Manner, Restored, Scratch, WayIn};
 use crate::stamp::Stamp;
 use crate::store::{self, ChecksumAlgorithm, Store, Tuning};
 use crate::verdict::{Blame, Code, Reason};
@@ -236,7 +236,7 @@ impl Stages<'_> {
         let backup = &self.service.backup;
         let store = Store::open(&backup.location, &backup.store).await.map_err(|error| error.reason())?;
         owned.store = Some(store.clone());
-        let keys = restore::keys(backup.decrypt.as_ref()).map_err(|error| error.reason())?;
+        let way = WayIn::of(backup).map_err(|error| error.reason())?;
         let listing = store.list().await.map_err(|error| error.reason())?;
         let catalog = Catalog::new(listing, backup);
         let select = &backup.select;
@@ -257,7 +257,7 @@ impl Stages<'_> {
         let anchor = anchor::outside(&store, chosen, beside, stamp.as_ref()).await?;
 
         let kept = anchor.as_ref().and_then(|anchor| anchor.kept);
-        let opened = match opening::open(&store, chosen, kept, keys, self.first_tuning(), self.events).await {
+        let opened = match opening::open(&store, chosen, kept, way, self.first_tuning(), self.events).await {
             Ok(opened) => opened,
             Err(halted) => return Err(self.second_opinion(halted, &store, chosen, record).await),
         };
@@ -290,9 +290,11 @@ impl Stages<'_> {
         record: &mut Record,
     ) -> Result<Came, Reason> {
         let came = match self.service.restore.engine {
-            Engine::Native => restore::restore(opened, scratch, self.manner(scratch), self.watch, self.events)
-                .await
-                .map(|restored| Came::Restored(Box::new(restored))),
+            Engine::Native => {
+                restore::restore(opened, scratch, self.manner(scratch), self.watch, self.events)
+                    .await
+                    .map(|restored| Came::Restored(Box::new(restored)))
+            }
             Engine::PgRestore => {
                 let toc = opened.toc().clone();
                 drop(opened);
@@ -339,8 +341,7 @@ impl Stages<'_> {
     /// What the record says of a restore that came to its end.
     fn settle(&self, restored: &Restored, staged_bytes: u64, record: &mut Record) -> Result<(), Reason> {
         let compression = restored.toc.header.compression;
-        record.restore =
-            Some(fill::restored(restored, self.jobs(), &self.service.restore, staged_bytes));
+        record.restore = Some(fill::restored(restored, self.jobs(), &self.service.restore, staged_bytes));
         fill::tables_without_rows(record, restored, self.events);
         if let Some(artifact) = record.artifact.as_mut() {
             artifact.layers = fill::layers(&restored.read.layers);
@@ -463,8 +464,8 @@ impl Stages<'_> {
             return Vec::new();
         }
         let locating = async {
-            let keys = restore::keys(self.service.backup.decrypt.as_ref()).ok()?;
-            let opened = opening::open(store, backup, None, keys, self.tuning(), &Events::silent()).await;
+            let way = WayIn::of(&self.service.backup).ok()?;
+            let opened = opening::open(store, backup, None, way, self.tuning(), &Events::silent()).await;
             let salt = self.outside.run_id.to_string();
             let search = proof::Search { salt: &salt, reveal: self.outside.reveal_keys };
             proof::locate(restored, tables, scratch, opened.ok()?, search).await.ok()

@@ -1,14 +1,12 @@
 //! A chosen backup as an archive, whether it is one object or a directory of them.
 
-use std::sync::Arc;
-
-use crate::archive::Keys;
+use crate::archive::{self, Layout};
 use crate::catalog::Backup;
 use crate::event::Events;
-use crate::restore::{self, Archive, FileListing, Halted, Read};
+use crate::restore::{self, Archive, FileListing, Halted, Read, WayIn};
 use crate::store::{ChecksumAlgorithm, Download, Store, Tuning};
 
-/// Reads a backup up to the end of its table of contents; `keys` open the layers around it.
+/// Reads a backup up to the end of its table of contents; `way` leads into it.
 ///
 /// # Errors
 /// The store would not give the bytes, or they are not an archive.
@@ -16,17 +14,33 @@ pub async fn open(
     store: &Store,
     backup: &Backup,
     kept: Option<ChecksumAlgorithm>,
-    keys: Arc<Keys>,
+    way: impl Into<WayIn>,
     tuning: Tuning,
     events: &Events,
 ) -> Result<Archive, Halted> {
-    if backup.is_directory() {
+    let way = way.into();
+    let wanted = way.database.clone();
+    let archive = if backup.is_directory() {
         let files = backup.files.clone();
-        return restore::open_files(store, &backup.label, files, tuning, events).await.map(Archive::from);
+        Archive::from(restore::open_files(store, &backup.label, files, tuning, events).await?)
+    } else {
+        let object = &backup.object;
+        let download = Download::new(store, object, 0..object.bytes, tuning);
+        Archive::from(restore::open(download, object.bytes, kept, way, events).await?)
+    };
+    match wanted {
+        Some(wanted) if is_of_another(&archive, &wanted) => {
+            let held = vec![archive.toc().header.database.clone()];
+            Err(restore::Error::archive(&archive::Error::NoDatabase { wanted, held }).into())
+        }
+        _ => Ok(archive),
     }
-    let object = &backup.object;
-    let download = Download::new(store, object, 0..object.bytes, tuning);
-    restore::open(download, object.bytes, kept, keys, events).await.map(Archive::from)
+}
+
+/// Whether an archive says that it is of another database. A script is asked when it is read.
+fn is_of_another(archive: &Archive, wanted: &str) -> bool {
+    let header = &archive.toc().header;
+    !matches!(header.layout, Layout::Plain | Layout::Cluster) && header.database != wanted
 }
 
 /// Reads a backup once more, for its digest and the checksum that the store keeps alone.

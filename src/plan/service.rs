@@ -89,6 +89,9 @@ pub struct Backup {
     /// Whether an archive may pass whose bytes nothing vouches for: no sidecar digest, no
     /// checksum of the store, none of the codec. Default: no.
     pub accept_unanchored: bool,
+    /// Which database of a dump of pg_dumpall is meant; without it, the only one that holds
+    /// something.
+    pub database: Option<String>,
     /// The keys to encrypted backups, where the plan names any.
     pub decrypt: Option<Decrypt>,
 }

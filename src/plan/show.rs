@@ -159,6 +159,7 @@ fn backup(section: &mut Section<'_>, backup: &Backup) {
     section.length("grace", backup.every.map(|_| backup.grace));
     section.length("written_within", Some(backup.written_within));
     section.some("dump_timezone", backup.dump_timezone.as_ref().and_then(|zone| zone.iana_name()));
+    section.some("database", backup.database.as_ref());
     section.raw("accept_unanchored", &backup.accept_unanchored.to_string());
 }
 

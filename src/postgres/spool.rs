@@ -62,7 +62,10 @@ impl Spool {
     pub fn free_bytes(&self) -> Result<u64, Error> {
         let disk = statvfs(&self.path)
             .map_err(|error| failed("see how much of the scratch's disk is free", &error.into()))?;
-        #[expect(clippy::useless_conversion, reason = "the types of these numbers differ from system to system")]
+        #[expect(
+            clippy::useless_conversion,
+            reason = "the types of these numbers differ from system to system"
+        )]
         let (blocks, size) = (u64::from(disk.blocks_available()), u64::from(disk.fragment_size()));
         Ok(blocks.saturating_mul(size))
     }

@@ -1,11 +1,37 @@
-//! The keys to encrypted backups, taken from where the plan says they are.
+//! What leads into a backup: the keys to encrypted ones, taken from where the plan says they are,
+//! and the database that is wanted of several.
 
 use std::sync::Arc;
 
 use crate::archive::{KeyError, Keys};
 use crate::plan::secret::{self, take};
-use crate::plan::{Decrypt, KeySource};
+use crate::plan::{Backup, Decrypt, KeySource};
 use crate::restore::Error;
+
+/// What leads into a backup.
+#[derive(Clone, Debug, Default)]
+pub struct WayIn {
+    /// The keys to the layers around it.
+    pub keys: Arc<Keys>,
+    /// The database that is wanted of a dump of pg_dumpall.
+    pub database: Option<String>,
+}
+
+impl WayIn {
+    /// What the plan says of it.
+    ///
+    /// # Errors
+    /// A key is not there, others may read it, or it is none.
+    pub fn of(backup: &Backup) -> Result<WayIn, Error> {
+        Ok(WayIn { keys: keys(backup.decrypt.as_ref())?, database: backup.database.clone() })
+    }
+}
+
+impl From<Arc<Keys>> for WayIn {
+    fn from(keys: Arc<Keys>) -> WayIn {
+        WayIn { keys, database: None }
+    }
+}
 
 /// Takes every key that the plan names; none where it names none.
 ///

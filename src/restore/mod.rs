@@ -52,7 +52,7 @@ pub use error::{Error, Failure};
 pub use files::{Files, open as open_files};
 pub use given::GivenDatabase;
 pub use host::{Claim, Host, new_database_name, remove_database};
-pub use keys::keys;
+pub use keys::{WayIn, keys};
 pub use large_objects::Sum as LargeObjectSum;
 pub use listing::{FileListing, read_files};
 pub use load::Sent;
@@ -66,7 +66,7 @@ pub use stream::{Body, Opened, Read};
 pub use zone::ZoneSamples;
 
 use crate::archive::{
-    CopyTarget, Entry, Front, InsertColumn, Keys, Kind, Opening, SNIFF_BYTES, Toc, Walker, sniff,
+    CopyTarget, Entry, Front, InsertColumn, Kind, Opening, SNIFF_BYTES, Toc, Walker, sniff,
 };
 use crate::clock::Stopwatch;
 use crate::event::{EventKind, Events};
@@ -183,7 +183,7 @@ impl From<Error> for Halted {
 }
 
 /// Reads a stream of `bytes` up to the end of the table of contents; `kept` is the checksum
-/// that the store keeps of it, and `keys` open what it may be encrypted with.
+/// that the store keeps of it, and `way` opens what it may be encrypted with.
 ///
 /// # Errors
 /// The store would not give the bytes, or they are not an archive; then `read` tells whether
@@ -192,9 +192,10 @@ pub async fn open(
     download: Download,
     bytes: u64,
     kept: Option<ChecksumAlgorithm>,
-    keys: Arc<Keys>,
+    way: impl Into<WayIn>,
     events: &Events,
 ) -> Result<Opened, Halted> {
+    let WayIn { keys, database } = way.into();
     let mut opening = Opening::new();
     let mut input = Input::new(download, kept, events).unwrapped(keys);
     let first = match first_bytes(&mut input).await {
@@ -202,7 +203,7 @@ pub async fn open(
         Err(error) => return Err(Halted { read: input.drain_after(&error).await, error }),
     };
     if sniff(&first) == Kind::PlainSql {
-        return plain::open(input, bytes, &first).await;
+        return plain::open(input, bytes, &first, database).await;
     }
     let mut first = Some(first).filter(|first| !first.is_empty());
     loop {

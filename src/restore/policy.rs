@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::archive::{CopyTarget, Entry, Section, TableOfData, Toc};
+use crate::archive::{CopyTarget, Entry, OTHER_DATABASE, Section, TableOfData, Toc};
 use crate::restore::Error;
 use crate::restore::rules::{Purpose, Rules};
 
@@ -40,6 +40,8 @@ pub enum Exclusion {
     /// It belongs to the whole server, whose roles have passwords and whose tablespaces have
     /// places that a scratch must not have.
     BelongsToTheServer,
+    /// It is another database of the server than the one that the plan names.
+    AnotherDatabase,
     /// Grants were not asked for.
     NoGrants,
 }
@@ -56,6 +58,7 @@ impl Exclusion {
             Exclusion::StatisticsNotPortable => "POLICY_STATISTICS_NOT_PORTABLE",
             Exclusion::NothingToRestore => "POLICY_NOTHING_TO_RESTORE",
             Exclusion::BelongsToTheServer => "POLICY_BELONGS_TO_SERVER",
+            Exclusion::AnotherDatabase => "POLICY_ANOTHER_DATABASE",
             Exclusion::NoGrants => "POLICY_NO_GRANTS",
         }
     }
@@ -146,6 +149,7 @@ fn exclusion(entry: &Entry, server_major: u32, rules: Rules) -> Option<Exclusion
         "ROLE PROPERTIES" | "ROLE MEMBERSHIP" | "PARAMETER ACL" | "TABLESPACE" => {
             Some(Exclusion::BelongsToTheServer)
         }
+        OTHER_DATABASE => Some(Exclusion::AnotherDatabase),
         "TABLE DATA" | "BLOBS" if !entry.has_data => Some(Exclusion::NothingToRestore),
         "ACL" | "ACL LANGUAGE" | "DEFAULT ACL" if !rules.grants => Some(Exclusion::NoGrants),
         _ if about("DATABASE ") => Some(Exclusion::NamesTheOriginalDatabase),

@@ -38,6 +38,12 @@ const SETTINGS: [&str; 16] = [
     "extra_float_digits",
 ];
 
+/// The kind of the entry that tells of a database that was not wanted.
+pub const OTHER_DATABASE: &str = "OTHER DATABASE";
+
+/// How many databases a message names.
+const NAMED_MAX: usize = 10;
+
 /// What a dump gives while it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
@@ -70,7 +76,8 @@ pub enum Item {
     BlockEnd,
 }
 
-/// Reads a plain dump, or one of pg_dumpall in which one database holds something.
+/// Reads a plain dump, or one database of a dump of pg_dumpall: the one that is wanted, or the only
+/// one that holds something.
 ///
 /// Bytes are pushed in order, and items taken until there are none; then the next bytes. The
 /// table of contents grows meanwhile.
@@ -85,6 +92,8 @@ pub struct PlainDump {
     /// The key of the `\restrict` that is in force.
     key: Option<String>,
     cluster: Option<Cluster>,
+    /// The database that is wanted of a cluster.
+    wanted: Option<String>,
 }
 
 /// What the dump says of itself and of the sessions it wants.
@@ -140,6 +149,8 @@ struct Cluster {
     from: usize,
     /// The one that holds something, and its head.
     full: Option<(String, Head)>,
+    /// Others, which were not wanted.
+    others: Vec<String>,
 }
 
 impl Default for PlainDump {
@@ -160,7 +171,13 @@ impl PlainDump {
             place: Place::Begin,
             key: None,
             cluster: None,
+            wanted: None,
         }
+    }
+
+    /// A reader that takes the database `wanted` of a dump of pg_dumpall, and passes over the others.
+    pub fn of_database(wanted: String) -> PlainDump {
+        PlainDump { wanted: Some(wanted), ..PlainDump::new() }
     }
 
     /// Takes the next bytes of the script.
@@ -182,6 +199,7 @@ impl PlainDump {
                 Event::Comment(line) => self.comment(line)?,
                 Event::Command(line) => self.command(line)?,
                 Event::Statement(statement) => self.statement(statement)?,
+                Event::Copy(_) | Event::Rows(_) | Event::RowsEnd if self.passes_over() => {}
                 Event::Copy(statement) => self.copy(statement)?,
                 Event::Rows(rows) => self.items.push_back(Item::Rows(rows)),
                 Event::RowsEnd => self.rows_end(),
@@ -208,6 +226,14 @@ impl PlainDump {
                 cut("it ends before the line that says that it is complete")
             }
             (Place::Complete, _) if self.key.is_some() => cut("it ends without its last command"),
+            (Place::Complete, Some(Cluster { full: None, others, .. })) if self.wanted.is_some() => {
+                let wanted = self.wanted.clone().unwrap_or_default();
+                Err(Error::NoDatabase { wanted, held: others.iter().take(NAMED_MAX).cloned().collect() })
+            }
+            (Place::Complete, None) if self.wanted.is_some() && self.wanted != self.head.database => {
+                let wanted = self.wanted.clone().unwrap_or_default();
+                Err(Error::NoDatabase { wanted, held: self.head.database.iter().cloned().collect() })
+            }
             (Place::Complete, Some(Cluster { full: None, .. })) => {
                 Err(Error::Unsupported { what: "a dump of pg_dumpall that holds no database".into() })
             }
@@ -221,7 +247,10 @@ impl PlainDump {
     /// The script has not told its encoding.
     pub fn toc(&self) -> Result<Toc, Error> {
         let full = self.cluster.as_ref().and_then(|cluster| cluster.full.as_ref());
-        let head = full.map_or(&self.head, |(_, head)| head);
+        let (name, head) = match full {
+            Some((name, head)) => (Some(name), head),
+            None => (self.head.database.as_ref(), &self.head),
+        };
         let Some(encoding) = head.encoding.clone() else {
             return Err(Error::Unsupported { what: "a dump that does not tell its encoding".into() });
         };
@@ -232,7 +261,7 @@ impl PlainDump {
         let first_needed =
             with_data.filter_map(|entry| Some((entry.id, *entry.dependencies.first()?))).collect();
         Ok(Toc {
-            header: head.header(self.cluster.is_some()),
+            header: head.header(name, self.cluster.is_some()),
             bytes: self.splitter.at(),
             std_strings: head.std_strings.unwrap_or(true),
             encoding,
@@ -261,10 +290,10 @@ impl PlainDump {
                 self.cluster = Some(Cluster::default());
             }
             (Title::ClusterComplete, Place::Globals | Place::Between) => {
-                self.leave_database();
+                self.leave_database()?;
                 self.place = Place::Complete;
             }
-            (Title::Database(name), Place::Globals | Place::Between) => self.enter_database(name),
+            (Title::Database(name), Place::Globals | Place::Between) => self.enter_database(name)?,
             (Title::Dump, Place::Begin | Place::Between) => {
                 self.place = Place::Inside;
                 self.entries.begin_dump();
@@ -273,11 +302,14 @@ impl PlainDump {
                 return Err(Error::Unsupported { what: "several dumps in one object".into() });
             }
             (Title::DumpComplete, Place::Inside) => {
-                self.close()?;
+                if !self.passes_over() {
+                    self.close()?;
+                }
                 self.place = if self.cluster.is_some() { Place::Between } else { Place::Complete };
             }
             (Title::ServerVersion(version), Place::Inside) => self.head.server_version = Some(version),
             (Title::DumpVersion(version), Place::Inside) => self.head.dump_version = Some(version),
+            (Title::Entry(_), Place::Inside) if self.passes_over() => {}
             (Title::Entry(heading), Place::Inside) => {
                 self.close()?;
                 self.begin(heading)?;
@@ -332,6 +364,9 @@ impl PlainDump {
         if (text.starts_with("SET ") || text == SEARCH_PATH_STATEMENT) && !self.grants_as_another(&text) {
             return self.setting(&text);
         }
+        if self.passes_over() {
+            return Ok(());
+        }
         match (&mut self.open, self.place) {
             (Open::Entry { statements, .. }, _) => {
                 self.entries.keep(text.len())?;
@@ -375,14 +410,16 @@ impl PlainDump {
         }
         match meaning::setting(statement) {
             Some(Setting::SearchPath) => Ok(()),
-            Some(Setting::NoSearchPath) if self.head.search_path => Ok(()),
+            Some(Setting::NoSearchPath) if self.head.search_path || self.passes_over() => Ok(()),
             Some(Setting::NoSearchPath) => {
                 self.head.search_path = true;
                 self.entries.push_state("SEARCHPATH", SEARCH_PATH_STATEMENT)
             }
             Some(Setting::Set { name, value }) => match name.as_str() {
-                "client_encoding" => self.set_encoding(&value, statement, globals),
-                "standard_conforming_strings" => self.set_strings(&value, statement, globals),
+                "client_encoding" => self.set_encoding(&value, statement, globals || self.passes_over()),
+                "standard_conforming_strings" => {
+                    self.set_strings(&value, statement, globals || self.passes_over())
+                }
                 "default_table_access_method" => {
                     self.entries.set_access_method(value);
                     Ok(())
@@ -584,24 +621,40 @@ impl PlainDump {
     }
 
     /// The next database of a cluster.
-    fn enter_database(&mut self, name: String) {
-        self.leave_database();
+    fn enter_database(&mut self, name: String) -> Result<(), Error> {
+        self.leave_database()?;
         self.head = Head::default();
         self.place = Place::Between;
         if let Some(cluster) = &mut self.cluster {
             cluster.database = Some(name);
             cluster.from = self.entries.list().len();
         }
+        Ok(())
     }
 
-    /// Nothing is kept of a database that holds nothing.
-    fn leave_database(&mut self) {
-        let Some(cluster) = &mut self.cluster else { return };
+    /// Whether we are in a database that is not wanted.
+    fn passes_over(&self) -> bool {
+        let database = self.cluster.as_ref().and_then(|cluster| cluster.database.as_ref());
+        self.wanted.is_some() && database.is_some() && database != self.wanted.as_ref()
+    }
+
+    /// Nothing is kept of a database that holds nothing, unless it is wanted; of one that is not
+    /// wanted, its name.
+    fn leave_database(&mut self) -> Result<(), Error> {
+        let passed_over = self.passes_over();
+        let Some(cluster) = &mut self.cluster else { return Ok(()) };
+        if passed_over {
+            let name = cluster.database.take().unwrap_or_default();
+            cluster.others.push(name.clone());
+            let heading = Heading { kind: OTHER_DATABASE.into(), tag: name, ..Heading::default() };
+            return self.entries.push_name(&heading);
+        }
         match (&mut cluster.full, &cluster.database) {
             (Some((full, head)), Some(database)) if full == database => *head = self.head.clone(),
             (_, Some(_)) => self.entries.truncate(cluster.from),
             _ => {}
         }
+        Ok(())
     }
 
     /// The database that is read holds something: there may be only one such.
@@ -610,7 +663,7 @@ impl PlainDump {
         match full {
             Some((other, _)) if other != database => Err(Error::Unsupported {
                 what: format!(
-                    "a dump of several databases, '{}' and '{}'",
+                    "a dump of several databases, '{}' and '{}', of which the plan names none in backup.database",
                     other.escape_debug(),
                     database.escape_debug()
                 ),
@@ -624,7 +677,7 @@ impl PlainDump {
 }
 
 impl Head {
-    fn header(&self, of_cluster: bool) -> Header {
+    fn header(&self, database: Option<&String>, of_cluster: bool) -> Header {
         Header {
             layout: if of_cluster { Layout::Cluster } else { Layout::Plain },
             version: (0, 0),
@@ -634,7 +687,7 @@ impl Head {
             compression: Compression::None,
             compression_level: None,
             created: None::<DateTime>,
-            database: self.database.clone().unwrap_or_default(),
+            database: database.cloned().unwrap_or_default(),
             server_version: self.server_version.clone().unwrap_or_default(),
             dump_version: self.dump_version.clone().unwrap_or_default(),
         }

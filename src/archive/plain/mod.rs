@@ -17,5 +17,5 @@ mod scan;
 mod splitter;
 mod survey;
 
-pub use dump::{Item, PlainDump};
+pub use dump::{Item, OTHER_DATABASE, PlainDump};
 pub use survey::survey_plain;

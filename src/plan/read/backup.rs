@@ -32,6 +32,7 @@ pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) ->
     let (every, grace) = read_cadence(&mut table, pattern.as_ref(), faults);
     let written_within = table.take_duration("written_within", faults).unwrap_or(WRITTEN_WITHIN);
     let dump_timezone = table.take_text("dump_timezone", faults, text::timezone);
+    let database = table.take_text("database", faults, text::line);
     let accept_unanchored = table.take_bool("accept_unanchored", faults).unwrap_or_default();
     let decrypt = table.take_table("decrypt", faults).map(|table| decrypt::read(table, context, faults));
     table.finish(faults);
@@ -45,6 +46,7 @@ pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) ->
         grace,
         written_within,
         dump_timezone,
+        database,
         accept_unanchored,
         decrypt,
     })

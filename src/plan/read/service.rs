@@ -8,7 +8,8 @@ use crate::plan::read::faults::Faults;
 use crate::plan::read::table::{Item, Table};
 use crate::plan::read::{Context, backup, check, drift, proof, scratch, text};
 use crate::plan::{
-    Amcheck, Backup, Check, CopyForm, Drift, Engine, Minimum, Proof, Question, Restore, Service, duration, size,
+    Amcheck, Backup, Check, CopyForm, Drift, Engine, Minimum, Proof, Question, Restore, Service, duration,
+    size,
 };
 
 /// How many overheads a service may declare, and how many controls it may name.

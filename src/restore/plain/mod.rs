@@ -35,12 +35,17 @@ use crate::restore::{Error, Halted, Loads, Manner, Restored, Scratch, account, w
 use crate::verdict::Blame;
 
 /// Reads a script up to its first rows, or to its end if it has none; `first` are its first
-/// bytes.
+/// bytes, and `database` is what is wanted of several.
 ///
 /// # Errors
 /// The store would not give the bytes, or the script is damaged or unsafe.
-pub async fn open(mut input: Input, bytes: u64, first: &[u8]) -> Result<Opened, Halted> {
-    let mut script = Script::new(PlainDump::new());
+pub async fn open(
+    mut input: Input,
+    bytes: u64,
+    first: &[u8],
+    database: Option<String>,
+) -> Result<Opened, Halted> {
+    let mut script = Script::new(database.map_or_else(PlainDump::new, PlainDump::of_database));
     script.dump.push(first);
     while !script.over && script.next.is_none() {
         let read = match script.dump.next_item() {

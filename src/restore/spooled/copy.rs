@@ -103,7 +103,10 @@ pub async fn from_files(
     let read = listing.finish(0);
     let path = disk.spool.path().to_owned();
     // The digest of the directory is that of what lies on the disk, unless a file was left out.
-    Ok(Staged { written: read.digest, ..disk.staged(path, true, Hasher::default(), read, spans(began, watch)) })
+    Ok(Staged {
+        written: read.digest,
+        ..disk.staged(path, true, Hasher::default(), read, spans(began, watch))
+    })
 }
 
 fn spans(began: std::time::Duration, watch: Stopwatch) -> Spans {
@@ -132,7 +135,8 @@ fn not_written(error: &std::io::Error) -> Error {
 }
 
 fn too_small(detail: String) -> Error {
-    let remedy = "name a larger disk in scratch.directory, or write engine = \"native\", which stages nothing";
+    let remedy =
+        "name a larger disk in scratch.directory, or write engine = \"native\", which stages nothing";
     Error::new(Code::ScratchDiskFull, detail, remedy)
 }
 

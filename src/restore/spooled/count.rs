@@ -43,7 +43,9 @@ pub async fn count(came: ByTool, scratch: &Scratch, manner: Manner) -> Result<Re
     let abandon = board.abandoned.clone().drop_guard();
     let source = match archive {
         Archive::Files(files) => Source::Files(files),
-        Archive::Stream(opened) => Source::of_blocks(*opened).ok_or_else(|| Error::lost("the staged archive"))?,
+        Archive::Stream(opened) => {
+            Source::of_blocks(*opened).ok_or_else(|| Error::lost("the staged archive"))?
+        }
     };
     let reading = source.read(board.clone(), decided.ways, toc.clone(), manner.jobs, &Events::silent());
     let counting = (0..manner.jobs.max(1)).map(|_| {
@@ -61,11 +63,15 @@ pub async fn count(came: ByTool, scratch: &Scratch, manner: Manner) -> Result<Re
     outcome.loads.retain(|(load, _)| !failed.contains(&load.entry));
     outcome.spans = staged.spans;
     let ran = |disposition: &&Disposition| matches!(disposition, Disposition::Before | Disposition::After(_));
-    let run = toc.entries.iter().zip(&dispositions).filter(|(entry, d)| ran(d) && !failed.contains(&entry.id));
+    let run =
+        toc.entries.iter().zip(&dispositions).filter(|(entry, d)| ran(d) && !failed.contains(&entry.id));
     let before = Before { restored: run.count(), failures, failed };
     let read = crate::restore::Read { trailing_bytes: again.trailing_bytes, ..staged.read };
     let loads = Loads::sort(&toc, &dispositions, outcome);
-    Ok(Restored { placeholder_roles, ..account(toc.clone(), &dispositions, before, loads, read, manner.rules) })
+    Ok(Restored {
+        placeholder_roles,
+        ..account(toc.clone(), &dispositions, before, loads, read, manner.rules)
+    })
 }
 
 /// The staged archive, through the same door as one in a store.

@@ -5,8 +5,14 @@ use std::collections::BTreeSet;
 use crate::archive::Toc;
 
 /// Words behind which a role stands, in the statements that pg_dump writes about roles.
-const BEFORE_A_ROLE: [&[&str]; 6] =
-    [&["TO"], &["FROM"], &["FOR", "ROLE"], &["FOR", "USER"], &["SESSION", "AUTHORIZATION"], &["GRANTED", "BY"]];
+const BEFORE_A_ROLE: [&[&str]; 6] = [
+    &["TO"],
+    &["FROM"],
+    &["FOR", "ROLE"],
+    &["FOR", "USER"],
+    &["SESSION", "AUTHORIZATION"],
+    &["GRANTED", "BY"],
+];
 
 /// Words that stand where a role could.
 const NO_ROLES: [&str; 5] = ["PUBLIC", "CURRENT_USER", "SESSION_USER", "CURRENT_ROLE", "DEFAULT"];
@@ -121,8 +127,14 @@ mod tests {
         let table: [(&str, &[&str]); 7] = [
             ("REVOKE ALL ON SCHEMA public FROM PUBLIC;\nGRANT ALL ON SCHEMA public TO alice;", &["alice"]),
             ("GRANT SELECT ON TABLE \"a TO b\".t TO \"Bob \"\"B\"\"\" WITH GRANT OPTION;", &["Bob \"B\""]),
-            ("SET SESSION AUTHORIZATION bob;\nGRANT SELECT ON TABLE t TO carol;\nRESET SESSION AUTHORIZATION;", &["bob", "carol"]),
-            ("ALTER DEFAULT PRIVILEGES FOR ROLE dave IN SCHEMA s GRANT SELECT ON TABLES TO erin;", &["dave", "erin"]),
+            (
+                "SET SESSION AUTHORIZATION bob;\nGRANT SELECT ON TABLE t TO carol;\nRESET SESSION AUTHORIZATION;",
+                &["bob", "carol"],
+            ),
+            (
+                "ALTER DEFAULT PRIVILEGES FOR ROLE dave IN SCHEMA s GRANT SELECT ON TABLES TO erin;",
+                &["dave", "erin"],
+            ),
             ("GRANT SELECT ON TABLE t TO a, b, PUBLIC;", &["a", "b"]),
             ("GRANT a TO b GRANTED BY c", &["b", "c"]),
             ("GRANT", &[]),

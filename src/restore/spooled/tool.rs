@@ -34,7 +34,11 @@ const SAYINGS: &[(&str, Code, &str)] = &[
     ("not supported by this build", Code::ScratchUnavailable, "the scratch server lacks a feature"),
     ("could not load library", Code::ScratchUnavailable, "the scratch server lacks a library"),
     ("could not access file", Code::ScratchUnavailable, "the scratch server lacks a file"),
-    ("could not open extension control file", Code::ExtensionMissing, "the scratch server lacks an extension"),
+    (
+        "could not open extension control file",
+        Code::ExtensionMissing,
+        "the scratch server lacks an extension",
+    ),
 ];
 
 /// Restores a staged archive into `scratch`, everything that policy does not leave out, with `jobs`
@@ -164,11 +168,7 @@ fn arguments(
 /// The name of the list of entries; no file of an archive has one like it.
 pub const LIST: &str = "firedrill.list";
 
-fn write_list(
-    cluster: &Cluster,
-    toc: &Toc,
-    dispositions: &[Disposition],
-) -> Result<(), Error> {
+fn write_list(cluster: &Cluster, toc: &Toc, dispositions: &[Disposition]) -> Result<(), Error> {
     let wanted = toc.entries.iter().zip(dispositions).filter(|(entry, disposition)| {
         // Every new database has this schema, and a second one is an error to pg_restore.
         let there = entry.kind == "SCHEMA" && comes_with_every_database(entry);
