@@ -80,6 +80,8 @@ pub struct Recovered {
 pub struct Compared {
     /// Tables that came back row for row.
     pub equal: usize,
+    /// Tables that did but for some columns, which could not be compared, and are named.
+    pub in_part: Vec<(String, Vec<String>)>,
     /// Tables that did not.
     pub different: Vec<String>,
     /// Tables of which it can't be told.
@@ -256,6 +258,7 @@ impl Recovery<'_> {
         for table in tables {
             match table.state {
                 proof::State::Equal => compared.equal += 1,
+                proof::State::EqualInPart => compared.in_part.push((table.name, table.not_compared)),
                 proof::State::Different | proof::State::Missing => compared.different.push(table.name),
                 proof::State::NotComparable => compared.not_comparable.push(table.name),
             }

@@ -79,7 +79,7 @@ fn dispatch(Arguments { places, command }: Arguments) -> ExitCode {
         Command::Restore(arguments) => restore::restore(&arguments, &places),
         Command::Backups(arguments) => backups::backups(&arguments, &places),
         Command::History(arguments) => history::history(&arguments, &places),
-        Command::Stamp(arguments) => stamp::stamp(&arguments),
+        Command::Stamp(arguments) => stamp::stamp(&arguments, &places),
         Command::Plan(arguments) => plan::plan(&arguments, &places),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &places),
         Command::Report(arguments) => report::report(&arguments, &places),

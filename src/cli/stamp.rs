@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
 
-use crate::cli::output;
 use crate::cli::refusal::Refusal;
 use crate::cli::runtime::under_signals;
+use crate::cli::{Places, output, run};
 use crate::evidence::SigningKey;
 use crate::exit_code::ExitCode;
-use crate::plan::size;
+use crate::plan::{Check, size};
 use crate::postgres::{GivenServer, PasswordSources};
 use crate::report::encode;
 use crate::stamp::{self, DumpCommand, Pattern, Request, SUFFIX, Taken};
@@ -33,6 +33,8 @@ Examples:
       -- pg_dump -Fc -f orders.dump
   firedrill stamp --database postgres://backup@replica/orders --out orders.dump.stamp.json \\
       --jobs 1 --max-rate 20MiB -- pg_dump -Fc > orders.dump
+  firedrill stamp --database postgres://backup@db/orders --plan firedrill.toml --service orders \\
+      -- pg_dump -Fc -f orders.dump
 
 The password comes from PGPASSWORD or the password file, as for pg_dump itself.")]
 pub struct Arguments {
@@ -51,6 +53,9 @@ pub struct Arguments {
     /// The private key that signs the stamp; 'firedrill keygen' makes one
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Ask this service's freshness checks of the plan, too, and stamp what they find
+    #[arg(long, value_name = "NAME")]
+    service: Option<String>,
     /// Connections that read rows beside the dump
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
@@ -71,13 +76,13 @@ fn rate(text: &str) -> Result<u64, String> {
 }
 
 /// Dumps, and takes the stamp.
-pub fn stamp(arguments: &Arguments) -> Result<ExitCode, Refusal> {
+pub fn stamp(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     let server =
         GivenServer::parse(&arguments.database, &PasswordSources::of_environment()).map_err(|error| {
             let remedy = error.reason().remedy;
             Refusal::new(ExitCode::Usage, error, remedy)
         })?;
-    let request = request(arguments, &server)?;
+    let request = request(arguments, &server, checks(arguments, places)?)?;
     let rows = AtomicU64::new(0);
     let told = |more| _ = rows.fetch_add(more, Ordering::Relaxed);
     let (taken, heard) = under_signals(output::say, |cancel| async move {
@@ -86,6 +91,12 @@ pub fn stamp(arguments: &Arguments) -> Result<ExitCode, Refusal> {
     match taken {
         Ok(taken) => {
             output::say(&summary(&taken));
+            for (check, why) in &taken.unanswered {
+                let check = encode::name(check, 200);
+                output::say(&format!(
+                    "warning: check \"{check}\" has no answer at the source, and is not stamped: {why}"
+                ));
+            }
             Ok(ExitCode::Passed)
         }
         Err(error) => Err(Refusal::new(heard.unwrap_or_else(|| code(error.kind())), &error, error.remedy())),
@@ -100,7 +111,22 @@ fn code(kind: stamp::Kind) -> ExitCode {
     }
 }
 
-fn request(arguments: &Arguments, server: &GivenServer) -> Result<Request, Refusal> {
+/// The checks of the service whose database it is.
+fn checks(arguments: &Arguments, places: &Places) -> Result<Vec<Check>, Refusal> {
+    let Some(name) = &arguments.service else {
+        return if places.names_a_plan() {
+            let what = "a plan is named, and no service of it";
+            Err(Refusal::new(ExitCode::Usage, what, "name one with --service NAME"))
+        } else {
+            Ok(Vec::new())
+        };
+    };
+    let mut plan = places.plan()?;
+    run::chosen(&mut plan, std::slice::from_ref(name))?;
+    Ok(plan.services.into_iter().flat_map(|service| service.checks).collect())
+}
+
+fn request(arguments: &Arguments, server: &GivenServer, checks: Vec<Check>) -> Result<Request, Refusal> {
     let refused = |error: stamp::Error| Refusal::new(ExitCode::Usage, &error, error.remedy());
     let command = DumpCommand::parse(arguments.command.clone()).map_err(refused)?;
     let patterns = |texts: &[String]| {
@@ -131,6 +157,7 @@ fn request(arguments: &Arguments, server: &GivenServer) -> Result<Request, Refus
         tables: patterns(&arguments.table)?,
         exclude_tables: patterns(&arguments.exclude_table)?,
         key,
+        checks,
         jobs: arguments.jobs.into(),
         rate_max: arguments.max_rate,
         command,

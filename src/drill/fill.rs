@@ -140,7 +140,7 @@ pub fn beside_rows(record: &mut Record, beside: Beside) {
         sequences: beside.sequences.map(compared),
         large_objects: beside.large_objects.map(compared),
         objects: beside.objects.map(compared),
-        newest: None,
+        newest: beside.newest.map(compared),
         differences: beside.differing.iter().take(DIFFERENCES_MAX).map(difference).collect(),
         differences_total: beside.differing.len() as u64,
     });
@@ -349,20 +349,21 @@ pub fn objects(record: &mut Record, objects: Objects) {
 pub fn table(comparison: &Comparison) -> TableRecord {
     let hash = |hash: &crate::digest::RowHash| hash.to_string().parse::<Sha256>().ok();
     let stamp = match &comparison.sourced {
-        Sourced::Known(hash, _) => Some(hash),
+        Sourced::Known(hashes, _) => Some(if comparison.steady { &hashes.steady } else { &hashes.whole }),
         Sourced::NoStamp | Sourced::LeftOut | Sourced::Unknown => None,
     };
     TableRecord {
         name: comparison.name.clone(),
         state: match comparison.state {
             State::Equal => TableState::Equal,
+            State::EqualInPart => TableState::Counted,
             State::Different => TableState::Different,
             State::Missing => TableState::Missing,
             State::NotComparable => TableState::NotComparable,
         },
         rows: comparison.stream.as_ref().map(|hash| hash.rows()),
         restored_rows: comparison.restored.as_ref().map(|hash| hash.rows()),
-        bytes: comparison.stream.as_ref().map(|hash| hash.bytes()),
+        bytes: comparison.stream.as_ref().map(|_| comparison.stream_bytes),
         stream_hash: comparison.stream.as_ref().and_then(hash),
         restored_hash: comparison.restored.as_ref().and_then(hash),
         stamp_rows: stamp.map(|hash| hash.rows()),
@@ -374,6 +375,7 @@ pub fn table(comparison: &Comparison) -> TableRecord {
             Sourced::NoStamp | Sourced::Known(..) => None,
         },
         columns_sha256: comparison.columns.map(Sha256::from),
+        columns_not_compared: comparison.not_compared.clone(),
         located: None,
         not_narrowed: None,
     }

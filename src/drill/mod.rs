@@ -208,6 +208,9 @@ impl Stages<'_> {
             source: source.as_deref(),
         };
         let scratch = owned.lease.begin(&wanted, opened.toc(), self.outside.journal, record).await?;
+        let monetary = stamp.as_ref().and_then(|stamp| stamp.fingerprint.manner.monetary.as_deref());
+        let settled = scratch.settle_monetary(opened.toc(), monetary).await;
+        settled.map_err(|error| error.reason())?;
 
         timeline.enter(Phase::Restore);
         let came = self.restore(opened, scratch, &store, &backup, record).await?;
@@ -429,10 +432,12 @@ impl Stages<'_> {
         fidelity.large_objects = Some(fill::compared(objects));
         fidelity.sequences = Some(fill::compared(sequences));
         record.fidelity = Some(fidelity);
-        if let Some(source) = source {
-            let beside = proof::compare_beside(source, toc, restored, scratch).await.map_err(refused)?;
-            fill::beside_rows(record, beside);
-        }
+        let beside = match source {
+            Some(source) => {
+                Some((source, proof::compare_beside(source, toc, restored, scratch).await.map_err(refused)?))
+            }
+            None => None,
+        };
         let found = proof::compare_objects(toc, restored, scratch).await.map_err(refused)?;
         record.objects = Some(fill::found(found));
         self.examine(scratch, record).await.map_err(refused)?;
@@ -440,6 +445,10 @@ impl Stages<'_> {
         let last = last::answers(self.outside.previous);
         let now = Timestamp::now();
         let reports = proof::put(checks, scratch, now, &last, self.events).await.map_err(refused)?;
+        if let Some((source, mut beside)) = beside {
+            proof::compare_newest(source, &reports, &mut beside);
+            fill::beside_rows(record, beside);
+        }
         fill::content_age(record, &reports);
         record.checks = Some(crate::record::Checks::of(
             checks.iter().map(|check| check.answers() as u64).sum(),

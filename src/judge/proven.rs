@@ -83,7 +83,9 @@ pub(in crate::judge) fn every_table_came_back(record: &Record, findings: &mut Fi
             "",
         );
     }
-    if fidelity.tables_expected > 0 && fidelity.tables_equal == 0 {
+    let in_part = |table: &TableRecord| table.state == TableState::Counted && table.stream_hash.is_some();
+    let hashed = fidelity.tables_equal > 0 || fidelity.tables.iter().any(in_part);
+    if fidelity.tables_expected > 0 && !hashed {
         findings.add(Code::DataNotCompared, "no table's rows were hashed on both sides", "");
     }
 }
@@ -120,14 +122,17 @@ fn bears_its_state_out(table: &TableRecord, compared_to: ComparedTo, findings: &
     };
     match table.state {
         TableState::Equal => {
-            let seen = counted && hashed && stamped;
+            let seen = counted && hashed && stamped && table.columns_not_compared.is_empty();
             findings.must_agree(seen, &format!("the rows of {name} are called equal, and are not"));
         }
         TableState::Counted => {
             findings.must_agree(counted, &format!("the rows of {name} are called counted, and are not"));
-            let hashes = table.stream_hash.zip(table.restored_hash);
-            findings
-                .must_agree(hashes.is_none(), &format!("the rows of {name} are called counted, but hashed"));
+            let in_part = hashed && stamped && !table.columns_not_compared.is_empty();
+            let bare = table.stream_hash.zip(table.restored_hash).is_none();
+            findings.must_agree(
+                in_part || bare && table.columns_not_compared.is_empty(),
+                &format!("the rows of {name} are called counted, but hashed"),
+            );
         }
         TableState::Different | TableState::Missing | TableState::NotComparable => {}
     }

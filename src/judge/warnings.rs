@@ -3,8 +3,8 @@
 use crate::judge::drift;
 use crate::judge::statement::{counted, words_of};
 use crate::record::{
-    Anchor, BrokenConstraint, CheckOutcome, ComparedTo, ConsistencySource, Network, NotStamped, Record,
-    RpoJudgedBy, WarningCode, WarningLine,
+    Anchor, BrokenConstraint, CheckOutcome, ComparedTo, ConsistencySource, Fidelity, Network, NotStamped,
+    Record, RpoJudgedBy, TableState, WarningCode, WarningLine,
 };
 
 /// How many names a warning holds.
@@ -182,10 +182,14 @@ fn of_the_proof(record: &Record, found: &mut Vec<WarningLine>) {
             );
             warn(found, WarningCode::SourceNotInProof, detail);
         }
-        if fidelity.tables_counted > 0 {
+        of_columns(fidelity, found);
+        let in_part = fidelity.tables.iter().filter(|table| !table.columns_not_compared.is_empty());
+        let in_part = in_part.filter(|table| table.state == TableState::Counted).count() as u64;
+        let only_counted = fidelity.tables_counted.saturating_sub(in_part);
+        if only_counted > 0 {
             let detail = format!(
                 "the rows of {} of {} were counted, and not hashed",
-                fidelity.tables_counted,
+                only_counted,
                 counted(fidelity.tables_expected, "table")
             );
             warn(found, WarningCode::RowsCountedNotHashed, detail);
@@ -237,6 +241,26 @@ fn of_the_constraints(record: &Record, found: &mut Vec<WarningLine>) {
         );
         warn(found, WarningCode::SequenceBehind, detail);
     }
+}
+
+/// Columns that were left out of every hash.
+fn of_columns(fidelity: &Fidelity, found: &mut Vec<WarningLine>) {
+    let columns = fidelity.tables.iter().flat_map(|table| {
+        table.columns_not_compared.iter().map(move |column| format!("{}.{column}", table.name))
+    });
+    let named: Vec<String> = columns.take(NAMED_MAX).collect();
+    if named.is_empty() {
+        return;
+    }
+    let more = fidelity.columns_not_compared.saturating_sub(named.len() as u64);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let detail = format!(
+        "the values of {} were not compared, since how they are written depends on a locale or a major that \
+         this server does not have: {}{more}",
+        counted(fidelity.columns_not_compared, "column"),
+        named.join(", ")
+    );
+    warn(found, WarningCode::ColumnsNotCompared, detail);
 }
 
 fn of_the_drift(record: &Record, found: &mut Vec<WarningLine>) {

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use crate::archive::Toc;
+use crate::clock::rfc3339_millis;
 use crate::postgres::{Kind, Session, quote_identifier};
 use crate::proof::fingerprint::{Fingerprint, Name, SequenceValue};
 use crate::proof::inventory::{self, Class, Item};
-use crate::proof::{Alike, Error, large_objects, reading, sequences};
+use crate::proof::{Alike, CheckReport, Error, large_objects, reading, sequences};
 use crate::restore::{Restored, Rules, Scratch};
 
 /// Which of the three differ.
@@ -34,6 +35,30 @@ pub struct Differing {
     pub apart: Apart,
 }
 
+/// Holds what the plan's freshness checks found in the restored database against what they found
+/// at the source. A question that was not put to both, or not answered by both, is not compared.
+pub fn compare_newest(source: &Fingerprint, reports: &[CheckReport], beside: &mut Beside) {
+    if source.newest.is_empty() {
+        return;
+    }
+    let mut alike = Alike::default();
+    for print in &source.newest {
+        let same = |report: &&CheckReport| report.name == print.check && report.question == print.question;
+        let Some(report) = reports.iter().find(same) else { continue };
+        let Some(newest) = report.answered.newest else { continue };
+        alike.expected += 1;
+        alike.compared += 1;
+        let (there, here) = (rfc3339_millis(print.moment), rfc3339_millis(newest));
+        if there == here {
+            alike.equal += 1;
+            continue;
+        }
+        let name = format!("{}: {there} at the source, {here} restored", print.check);
+        beside.differing.push(Differing { class: "newest", name, apart: Apart::SourceAndRestored });
+    }
+    beside.newest = Some(alike);
+}
+
 /// How the source, the archive and the restored database agree, beside the rows of tables.
 #[derive(Clone, Debug, Default)]
 pub struct Beside {
@@ -43,6 +68,8 @@ pub struct Beside {
     pub large_objects: Option<Alike>,
     /// Objects, if the stamp has them.
     pub objects: Option<Alike>,
+    /// The newest values of freshness checks, if the stamp has any.
+    pub newest: Option<Alike>,
     /// Each that differs.
     pub differing: Vec<Differing>,
 }

@@ -1,11 +1,11 @@
 //! What a session that dumped had set, of which the archive says nothing: its time zone, and
-//! how it wrote binary values.
+//! how it wrote binary values and amounts of money.
 
 use crate::archive::Toc;
 use crate::postgres::Session;
 use crate::proof::Error;
 use crate::proof::reading::{self, Manner};
-use crate::restore::{Restored, RowShape, ZoneSamples};
+use crate::restore::{Amounts, Restored, RowShape, Scratch, ZoneSamples};
 
 /// How many zones are tried for a table before it is called different.
 const ZONES_MAX: usize = 4;
@@ -16,6 +16,10 @@ pub struct Dumping {
     zones: Vec<String>,
     /// Whether it wrote `bytea` in the escape format.
     bytea_escape: bool,
+    /// In which way the scratch has read amounts of money, if that was settled.
+    monetary: Option<String>,
+    /// Whether amounts that are read in that way are written as they were dumped.
+    writes_amounts: bool,
 }
 
 impl Dumping {
@@ -23,7 +27,12 @@ impl Dumping {
     ///
     /// # Errors
     /// The scratch would not be asked which zones it knows.
-    pub async fn infer(toc: &Toc, restored: &Restored, session: &Session) -> Result<Dumping, Error> {
+    pub async fn infer(
+        toc: &Toc,
+        restored: &Restored,
+        scratch: &Scratch,
+        session: &Session,
+    ) -> Result<Dumping, Error> {
         let mut plain = ZoneSamples::default();
         let mut nested = ZoneSamples::default();
         for table in &restored.tables {
@@ -42,12 +51,38 @@ impl Dumping {
             zones.push("UTC".to_owned());
         }
         let bytea_escape = restored.tables.iter().any(|table| table.seen.bytea_escape);
-        Ok(Dumping { zones, bytea_escape })
+        let monetary = scratch.monetary();
+        let mut dumping = Dumping {
+            zones,
+            bytea_escape,
+            monetary: monetary.map(|monetary| monetary.name.clone()),
+            writes_amounts: monetary.is_some_and(|monetary| monetary.known),
+        };
+        let mut amounts = Amounts::default();
+        restored.tables.iter().for_each(|table| amounts.merge(&table.seen.amounts));
+        let texts: Vec<&str> = amounts.texts().collect();
+        if !texts.is_empty() {
+            if let Some(manner) = dumping.manners(&RowShape::default()).first() {
+                reading::adopt(session, manner).await?;
+            }
+            dumping.writes_amounts = reading::writes_amounts(session, &texts).await?;
+        }
+        Ok(dumping)
+    }
+
+    /// Whether amounts of money that came back can be told from those of the archive by their text.
+    pub fn writes_amounts(&self) -> bool {
+        self.writes_amounts
     }
 
     /// The manners in which the rows of that shape may have been written, the likeliest first.
     pub fn manners(&self, shape: &RowShape) -> Vec<Manner> {
-        let manner = |zone: &String, bytea_escape: bool| Manner { time_zone: zone.clone(), bytea_escape };
+        let monetary = &self.monetary;
+        let manner = |zone: &String, bytea_escape: bool| Manner {
+            time_zone: zone.clone(),
+            bytea_escape,
+            monetary: monetary.clone(),
+        };
         let zoned = !(shape.instants.is_empty() && shape.nested_instants.is_empty());
         let zones = self.zones.iter().take(if zoned { ZONES_MAX } else { 1 });
         let likely = zones.clone().map(|zone| manner(zone, self.bytea_escape));

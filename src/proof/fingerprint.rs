@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::digest::{Digest, RowHash};
 use crate::proof::inventory::Item;
 use crate::proof::reading::Manner;
+use crate::restore::RowHashes;
 
 /// Schema and name, unquoted.
 pub type Name = (String, String);
@@ -29,6 +32,19 @@ pub struct Fingerprint {
     pub large_objects: Option<LargeObjectsPrint>,
     /// Every object by its definition; `None` if the dump leaves some out.
     pub objects: Option<Vec<Item>>,
+    /// What freshness checks of the plan found.
+    pub newest: Vec<NewestPrint>,
+}
+
+/// What a freshness check of the plan found at the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewestPrint {
+    /// Its name.
+    pub check: String,
+    /// The digest of its SQL.
+    pub question: Digest,
+    /// The newest moment, to a millisecond.
+    pub moment: Timestamp,
 }
 
 /// A table of the source.
@@ -40,6 +56,25 @@ pub struct TablePrint {
     pub hash: RowHash,
     /// The digest of the list of columns that was hashed.
     pub columns: Digest,
+    /// Its rows with what is not steady in one form, if anything in them is not.
+    pub steady: Option<SteadyPrint>,
+}
+
+/// The rows of a table with what is not steady in one form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SteadyPrint {
+    /// The rows.
+    pub hash: RowHash,
+    /// The columns whose text is not the same everywhere.
+    pub columns: Vec<String>,
+}
+
+impl TablePrint {
+    /// Both hashes of its rows.
+    pub fn hashes(&self) -> RowHashes {
+        let steady = self.steady.as_ref().map(|steady| steady.hash).unwrap_or_default();
+        RowHashes { whole: self.hash, steady }
+    }
 }
 
 /// Where a sequence stands.
@@ -91,7 +126,7 @@ pub enum Sourced {
     /// The stamp does not know such a table.
     Unknown,
     /// Its rows, and the digest of the list of columns that was hashed.
-    Known(RowHash, Digest),
+    Known(RowHashes, Digest),
 }
 
 impl Fingerprint {
@@ -100,7 +135,7 @@ impl Fingerprint {
     pub fn table(&self, name: &Name, through_root: bool, directly: &BTreeSet<Name>) -> Sourced {
         if !through_root {
             return match self.tables.get(name) {
-                Some(table) => Sourced::Known(table.hash, table.columns),
+                Some(table) => Sourced::Known(table.hashes(), table.columns),
                 None if self.left_out.contains_key(name) => Sourced::LeftOut,
                 None => Sourced::Unknown,
             };
@@ -111,10 +146,10 @@ impl Fingerprint {
         let below = |(leaf, table): &(&Name, &TablePrint)| {
             table.root.as_ref() == Some(name) && !directly.contains(*leaf)
         };
-        let mut sum = RowHash::default();
+        let mut sum = RowHashes::default();
         let mut columns = None;
         for (_, table) in self.tables.iter().filter(below) {
-            sum.merge(&table.hash);
+            sum.merge(&table.hashes());
             if *columns.get_or_insert(table.columns) != table.columns {
                 return Sourced::LeftOut;
             }
@@ -166,11 +201,11 @@ mod tests {
         let table = |root: Option<&str>, row: &str, columns: &str| {
             let mut hash = RowHash::default();
             hash.add(row.as_bytes());
-            TablePrint { root: root.map(name), hash, columns: Digest::of(columns.as_bytes()) }
+            TablePrint { root: root.map(name), hash, columns: Digest::of(columns.as_bytes()), steady: None }
         };
         let mut print = Fingerprint {
             server_major: 17,
-            manner: Manner { time_zone: "UTC".into(), bytea_escape: false },
+            manner: Manner { time_zone: "UTC".into(), bytea_escape: false, monetary: None },
             encoding: "UTF8".into(),
             tables: BTreeMap::from([
                 (name("a"), table(Some("root"), "1", "id")),
@@ -181,13 +216,14 @@ mod tests {
             sequences: None,
             large_objects: None,
             objects: None,
+            newest: Vec::new(),
         };
         let none = BTreeSet::new();
         let Sourced::Known(both, _) = print.table(&name("root"), true, &none) else { panic!() };
-        assert_eq!(both.rows(), 2);
+        assert_eq!(both.whole.rows(), 2);
         let directly = BTreeSet::from([name("b")]);
         let Sourced::Known(one, _) = print.table(&name("root"), true, &directly) else { panic!() };
-        assert_eq!(one, print.tables[&name("a")].hash);
+        assert_eq!(one.whole, print.tables[&name("a")].hash);
         assert_eq!(print.table(&name("nobody"), false, &none), Sourced::Unknown);
         let roots = BTreeSet::from([name("root")]);
         let beside: Vec<_> = print.tables_beside(&none, &roots).map(|(name, _)| name.1.as_str()).collect();

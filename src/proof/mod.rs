@@ -28,11 +28,12 @@ mod stretches;
 mod structure;
 
 pub use announced::{Difference, Fault, ObjectsFound, Tally, compare as compare_objects};
-pub use beside::{Apart, Beside, Differing, compare_beside};
-pub use checks::{Answer, Answered, Answers, CheckReport, CheckSort, put};
+pub use beside::{Apart, Beside, Differing, compare_beside, compare_newest};
+pub use checks::{Answer, Answered, Answers, CheckReport, CheckSort, newest_of, put};
 pub use error::Error;
 pub use fingerprint::{
-    Fingerprint, LargeObjectsPrint, Name, SequencePrint, SequenceValue, Sourced, TablePrint,
+    Fingerprint, LargeObjectsPrint, Name, NewestPrint, SequencePrint, SequenceValue, Sourced, SteadyPrint,
+    TablePrint,
 };
 pub use located::{Located, Narrowed, NotNarrowed, Revealed, RowFault, Search, locate};
 pub use numbering::{Numbered, look_at_numbering};

@@ -1,10 +1,9 @@
 //! A session that only reads, in the state in which pg_dump writes rows.
 
-use crate::digest::RowHash;
 use crate::postgres::{self, Kind, Session, quote_literal};
 use crate::proof::Error;
 use crate::proof::pace::Pace;
-use crate::restore::Scratch;
+use crate::restore::{RowHashes, Scratch, UnsteadyFields};
 
 /// Bytes that are paid for at once, where there is a limit.
 const BYTES_PER_PAYMENT: u64 = 256 * 1024;
@@ -18,13 +17,16 @@ pub struct Manner {
     pub time_zone: String,
     /// Whether `bytea` is written in the escape format.
     pub bytea_escape: bool,
+    /// In which way amounts of money are written; `None` for that of the session.
+    pub monetary: Option<String>,
 }
 
 impl Manner {
     /// The statements that make a session write rows in this manner.
     fn statements(&self) -> String {
+        let monetary = self.monetary.as_deref().map_or("DEFAULT".to_owned(), quote_literal);
         format!(
-            "SET TimeZone = {}; SET bytea_output = '{}';",
+            "SET TimeZone = {}; SET bytea_output = '{}'; SET lc_monetary = {monetary};",
             quote_literal(&self.time_zone),
             if self.bytea_escape { "escape" } else { "hex" },
         )
@@ -60,8 +62,38 @@ pub async fn pin(session: &Session) -> Result<(), postgres::Error> {
 /// # Errors
 /// The server is gone.
 pub async fn knows_zone(session: &Session, zone: &str) -> Result<bool, Error> {
-    match session.run(&format!("SET TimeZone = {}", quote_literal(zone))).await {
+    knows(session, "TimeZone", zone).await
+}
+
+/// Whether the server can write amounts of money in that way.
+///
+/// # Errors
+/// The server is gone.
+pub async fn knows_monetary(session: &Session, name: &str) -> Result<bool, Error> {
+    knows(session, "lc_monetary", name).await
+}
+
+async fn knows(session: &Session, setting: &str, value: &str) -> Result<bool, Error> {
+    match session.run(&format!("SET {setting} = {}", quote_literal(value))).await {
         Ok(()) => Ok(true),
+        Err(error) if error.kind() == Kind::Statement => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the server writes amounts of money, in the way that the session has, as they were.
+///
+/// # Errors
+/// The server is gone.
+pub async fn writes_amounts(session: &Session, amounts: &[&str]) -> Result<bool, Error> {
+    let texts: Vec<String> = amounts.iter().map(|amount| quote_literal(amount)).collect();
+    let sql = format!(
+        "SELECT pg_catalog.bool_and(amount::pg_catalog.money::pg_catalog.text = amount) \
+         FROM pg_catalog.unnest(ARRAY[{}]::pg_catalog.text[]) AS amount",
+        texts.join(", ")
+    );
+    match session.rows(&sql).await {
+        Ok(rows) => Ok(matches!(rows.first().map(Vec::as_slice), Some([Some(all)]) if all == "t")),
         Err(error) if error.kind() == Kind::Statement => Ok(false),
         Err(error) => Err(error.into()),
     }
@@ -79,6 +111,8 @@ pub async fn adopt(session: &Session, manner: &Manner) -> Result<(), postgres::E
 pub struct Reading {
     /// The list of columns as SQL, without parentheses; empty for a table without columns.
     pub columns: String,
+    /// The same columns by their names, without quotes.
+    pub names: Vec<String>,
     /// What stands behind FROM.
     pub from: String,
     /// The condition of an extension's configuration table.
@@ -87,9 +121,16 @@ pub struct Reading {
     pub pages: Option<u64>,
     /// The encoding of the rows, quoted.
     pub encoding: String,
+    /// Columns whose text is not the same everywhere.
+    pub unsteady: UnsteadyFields,
 }
 
 impl Reading {
+    /// The columns whose text is not the same everywhere.
+    pub fn unsteady_columns(&self) -> Vec<String> {
+        self.unsteady.iter().filter_map(|(place, _)| self.names.get(place).cloned()).collect()
+    }
+
     /// The rows of a stretch of pages, or of the whole table.
     pub fn statement(&self, stretch: Option<(u64, u64)>) -> String {
         let Reading { columns, from, condition, encoding, .. } = self;
@@ -103,31 +144,37 @@ impl Reading {
     }
 }
 
-/// The hash of the rows that a statement gives, read at `pace`; `tell` is told how many more
-/// there are.
+/// The hash of the rows that a statement of `reading` gives, read at `pace`; `tell` is told how
+/// many more there are.
 ///
 /// # Errors
 /// The server refuses it, or is gone.
 pub async fn hash_of(
     session: &Session,
-    statement: &str,
+    reading: &Reading,
+    stretch: Option<(u64, u64)>,
     pace: Option<&Pace>,
     tell: impl Fn(u64),
-) -> Result<RowHash, postgres::Error> {
-    let mut rows = session.copy_out(statement).await?;
-    let mut hash = RowHash::default();
+) -> Result<RowHashes, postgres::Error> {
+    let mut rows = session.copy_out(&reading.statement(stretch)).await?;
+    let mut hashes = RowHashes::default();
     let (mut told, mut paid) = (0, 0);
     while let Some(row) = rows.next().await? {
-        hash.add(row.strip_suffix(b"\n").unwrap_or(&row));
-        if let Some(pace) = pace.filter(|_| hash.bytes() - paid >= BYTES_PER_PAYMENT) {
-            pace.pay(hash.bytes() - paid).await;
-            paid = hash.bytes();
+        hashes.add(row.strip_suffix(b"\n").unwrap_or(&row), &reading.unsteady);
+        let (read, bytes) = (hashes.whole.rows(), hashes.whole.bytes());
+        if let Some(pace) = pace.filter(|_| bytes - paid >= BYTES_PER_PAYMENT) {
+            pace.pay(bytes - paid).await;
+            paid = bytes;
         }
-        if hash.rows() - told >= ROWS_PER_TELLING {
-            tell(hash.rows() - told);
-            told = hash.rows();
+        if read - told >= ROWS_PER_TELLING {
+            tell(read - told);
+            told = read;
         }
     }
-    tell(hash.rows() - told);
-    Ok(hash)
+    // Many small tables cost as much as a large one.
+    if let Some(pace) = pace {
+        pace.pay(hashes.whole.bytes() - paid).await;
+    }
+    tell(hashes.whole.rows() - told);
+    Ok(hashes)
 }

@@ -15,13 +15,15 @@ use crate::proof::fingerprint::{Fingerprint, Name, Sourced, TablePrint};
 use crate::proof::reading::{self, Manner, Reading};
 use crate::proof::relations::Catalogue;
 use crate::proof::stretches::{Unread, Work};
-use crate::restore::{Restored, RowsSeen, Scratch, TableLoaded};
+use crate::restore::{Restored, RowHashes, RowsSeen, Scratch, TableLoaded, Unsteady};
 
 /// How a table came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Row for row.
     Equal,
+    /// Row for row, but for the columns that could not be compared.
+    EqualInPart,
     /// With other rows.
     Different,
     /// Not at all.
@@ -39,6 +41,8 @@ pub struct Comparison {
     pub state: State,
     /// The rows inside the archive; `None` for a table that only the stamp knows.
     pub stream: Option<RowHash>,
+    /// Their size as COPY text.
+    pub stream_bytes: u64,
     /// The rows that were read back.
     pub restored: Option<RowHash>,
     /// The digest of the list of columns that was hashed.
@@ -48,6 +52,10 @@ pub struct Comparison {
     /// The rows that were read back, written as the stamp's were, where the archive's were
     /// written otherwise.
     pub as_stamped: Option<RowHash>,
+    /// All of these hashes are of rows with what is not steady in one form, or left out.
+    pub steady: bool,
+    /// Columns whose values are left out of all of these hashes, and so not compared.
+    pub not_compared: Vec<String>,
 }
 
 impl Comparison {
@@ -83,7 +91,7 @@ pub async fn compare(
         let mut outcome = work.outcome(index);
         let first = outcome;
         if let Ok(hash) = &mut outcome
-            && *hash != subject.seen.hash
+            && hash.whole != subject.seen.hash
         {
             *hash = subject.try_other_manners(&session, *hash).await?;
         }
@@ -91,7 +99,7 @@ pub async fn compare(
     }
     comparisons.extend(beside);
     for comparison in &comparisons {
-        let equal = comparison.state == State::Equal;
+        let equal = matches!(comparison.state, State::Equal | State::EqualInPart);
         events.emit(EventKind::TableCompared { table: comparison.name.as_str().into(), equal });
     }
     Ok(comparisons)
@@ -118,12 +126,16 @@ pub async fn subjects(
     scratch: &Scratch,
     session: &Session,
 ) -> Result<Subjects, Error> {
-    let catalogue = Catalogue::read(session, scratch.server_major()).await?;
-    let dumping = Dumping::infer(toc, restored, session).await?;
+    let of_major = toc.header.server_major().unwrap_or(u32::MAX);
+    let catalogue = Catalogue::read(session, scratch.server_major(), of_major).await?;
+    let dumping = Dumping::infer(toc, restored, scratch, session).await?;
+    let majors_differ = of_major != scratch.server_major();
     let parts = gather(restored);
     let direct = partitions_loaded_directly(&catalogue, &parts);
     let against = Against::new(source, toc, &parts, session).await?;
-    let subject = |part| Subject::new(part, &catalogue, &direct, toc, &dumping, &against);
+    let surroundings =
+        Surroundings { catalogue: &catalogue, direct: &direct, toc, dumping: &dumping, majors_differ };
+    let subject = |part| Subject::new(part, &surroundings, &against);
     let subjects = parts.iter().map(subject).collect();
     let beside = against.beside(&parts);
     Ok(Subjects { subjects, reads_stretches: catalogue.reads_stretches, beside })
@@ -157,7 +169,13 @@ impl<'s> Against<'s> {
         if let Some(source) = source
             && reading::knows_zone(session, &source.manner.time_zone).await?
         {
-            against.manner = Some(source.manner.clone());
+            let mut manner = source.manner.clone();
+            if let Some(monetary) = &manner.monetary
+                && !reading::knows_monetary(session, monetary).await?
+            {
+                manner.monetary = None;
+            }
+            against.manner = Some(manner);
         }
         Ok(against)
     }
@@ -181,10 +199,13 @@ impl<'s> Against<'s> {
             name: format!("{}.{}", name.0, name.1),
             state: State::Missing,
             stream: None,
+            stream_bytes: 0,
             restored: None,
             columns: None,
-            sourced: Sourced::Known(table.hash, table.columns),
+            sourced: Sourced::Known(table.hashes(), table.columns),
             as_stamped: None,
+            steady: false,
+            not_compared: Vec::new(),
         };
         source.tables_beside(&self.directly, &roots).map(missing).collect()
     }
@@ -219,6 +240,15 @@ fn gather(restored: &Restored) -> Vec<Part<'_>> {
     parts.into_values().collect()
 }
 
+/// What is the same for every part.
+struct Surroundings<'a> {
+    catalogue: &'a Catalogue,
+    direct: &'a str,
+    toc: &'a Toc,
+    dumping: &'a Dumping,
+    majors_differ: bool,
+}
+
 /// A part with what the restored catalogue says of it.
 pub struct Subject {
     /// Its qualified name.
@@ -236,17 +266,14 @@ pub struct Subject {
     sourced: Sourced,
     /// The first manner is that of the stamp, and need not be that of the archive.
     stamped_first: bool,
+    /// Whether every column whose text differs may well be the same all the same.
+    excused: bool,
 }
 
 impl Subject {
-    fn new(
-        part: &Part<'_>,
-        catalogue: &Catalogue,
-        direct: &str,
-        toc: &Toc,
-        dumping: &Dumping,
-        against: &Against<'_>,
-    ) -> Subject {
+    fn new(part: &Part<'_>, around: &Surroundings<'_>, against: &Against<'_>) -> Subject {
+        let Surroundings { catalogue, direct, toc, dumping, majors_differ } = around;
+        let shape = &part.first.shape;
         let relation = catalogue.relations.get(&part.key);
         let columns = match (&part.first.target, relation) {
             (Some(target), _) if !part.first.through_root => target.columns.as_deref().unwrap_or_default(),
@@ -261,19 +288,27 @@ impl Subject {
         let reading = relation.map(|relation| Reading {
             from: if relation.partitioned { table.clone() } else { format!("ONLY {table}") },
             columns: quoted.clone(),
+            names: columns.to_vec(),
             condition: condition.unwrap_or_default(),
             pages: relation.pages,
             encoding: quote_literal(toc.encoding.name()),
+            unsteady: relation.unsteady_of(columns),
         });
         let sourced = against.part(part);
-        let mut manners = dumping.manners(&part.first.shape);
+        let mut manners = dumping.manners(shape);
         let of_stamp = against.manner.clone().filter(|_| matches!(sourced, Sourced::Known(..)));
-        let of_stamp = of_stamp.filter(|_| !part.first.shape.is_manner_free());
+        let of_stamp = of_stamp.filter(|_| !shape.is_manner_free());
         let stamped_first = of_stamp.is_some();
-        if let Some(of_stamp) = of_stamp {
+        if let Some(mut of_stamp) = of_stamp {
+            // What the stamp's rows were written in and is not to be had is left as the dump's.
+            of_stamp.monetary = of_stamp.monetary.or_else(|| manners.first()?.monetary.clone());
             manners.retain(|manner| *manner != of_stamp);
             manners.insert(0, of_stamp);
         }
+        let excused = |unsteady: Unsteady| match unsteady.is_money() {
+            true => !dumping.writes_amounts(),
+            false => *majors_differ,
+        };
         Subject {
             name: format!("{}.{}", part.key.0, part.key.1),
             oid: relation.map_or(0, |relation| relation.oid),
@@ -284,53 +319,85 @@ impl Subject {
             columns_digest: Digest::of(quoted.as_bytes()),
             sourced,
             stamped_first,
+            excused: shape.unsteady.iter().all(|(_, unsteady)| !unsteady.is_left_out() || excused(unsteady)),
         }
     }
-
     /// The manner was inferred from values, and several may fit: equality in any is equality.
-    async fn try_other_manners(&self, session: &Session, first: RowHash) -> Result<RowHash, Error> {
+    async fn try_other_manners(&self, session: &Session, first: RowHashes) -> Result<RowHashes, Error> {
         let Some(reading) = &self.reading else { return Ok(first) };
+        let mut best = first;
         for manner in self.manners.iter().skip(1) {
             reading::adopt(session, manner).await?;
-            let hash = reading::hash_of(session, &reading.statement(None), None, |_| {}).await?;
-            if hash == self.seen.hash {
-                return Ok(hash);
+            let hashes = reading::hash_of(session, reading, None, None, |_| {}).await?;
+            if hashes.whole == self.seen.hash {
+                return Ok(hashes);
+            }
+            if best.steady != self.seen.steady && hashes.steady == self.seen.steady {
+                best = hashes;
             }
         }
-        Ok(first)
+        Ok(best)
     }
 
     /// How it came back, for what was read of it in the manner that fits best, and in the `first`.
-    fn judge(&self, outcome: Result<RowHash, Unread>, first: Result<RowHash, Unread>) -> Comparison {
+    fn judge(&self, outcome: Result<RowHashes, Unread>, first: Result<RowHashes, Unread>) -> Comparison {
         let as_stamped = first.ok().filter(|first| self.stamped_first && Ok(*first) != outcome);
-        let state = match &outcome {
+        let whole = outcome.is_ok_and(|back| self.is_equal(back, as_stamped, |hashes| hashes.whole));
+        let unsteady = self.reading.as_ref().is_some_and(|reading| !reading.unsteady.is_empty());
+        let steady = !whole && unsteady && self.excused;
+        let pick: Pick = if steady { |hashes| hashes.steady } else { |hashes| hashes.whole };
+        let not_compared: Vec<String> = self.left_out().filter(|_| steady).collect();
+        let state = match outcome {
             Err(Unread::Missing) => State::Missing,
             Err(Unread::Refused) => State::NotComparable,
-            Ok(hash) if *hash == self.seen.hash && self.is_of_the_source(as_stamped) => State::Equal,
-            Ok(_) => State::Different,
+            Ok(back) if !self.is_equal(back, as_stamped, pick) => State::Different,
+            Ok(_) if not_compared.is_empty() => State::Equal,
+            Ok(_) => State::EqualInPart,
         };
         Comparison {
             name: self.name.clone(),
             state,
-            stream: Some(self.seen.hash),
-            restored: outcome.ok(),
-            columns: Some(self.columns_digest),
+            stream: Some(pick(self.seen.hashes())),
+            stream_bytes: self.seen.hash.bytes(),
+            restored: outcome.ok().map(pick),
+            columns: Some(self.columns_but(&not_compared)),
             sourced: self.sourced.clone(),
-            as_stamped,
+            as_stamped: as_stamped.map(pick),
+            steady,
+            not_compared,
         }
     }
 
-    /// Whether the stamp, if there is one, says the same as the archive.
-    fn is_of_the_source(&self, as_stamped: Option<RowHash>) -> bool {
-        match &self.sourced {
+    /// Whether what came back is what the archive holds, and the stamp, if there is one, says the
+    /// same.
+    fn is_equal(&self, back: RowHashes, as_stamped: Option<RowHashes>, pick: Pick) -> bool {
+        let seen = pick(self.seen.hashes());
+        let of_source = match &self.sourced {
             Sourced::NoStamp | Sourced::LeftOut => true,
             Sourced::Unknown => false,
-            Sourced::Known(hash, columns) => {
-                *hash == as_stamped.unwrap_or(self.seen.hash) && *columns == self.columns_digest
+            Sourced::Known(hashes, columns) => {
+                pick(*hashes) == as_stamped.map_or(seen, pick) && *columns == self.columns_digest
             }
-        }
+        };
+        pick(back) == seen && of_source
+    }
+
+    /// The columns whose values have no one form.
+    fn left_out(&self) -> impl Iterator<Item = String> {
+        let fields = self.reading.iter().flat_map(|reading| reading.unsteady.iter());
+        let left_out = fields.filter(|(_, unsteady)| unsteady.is_left_out());
+        left_out.filter_map(|(place, _)| self.columns.get(place).cloned())
+    }
+
+    /// The digest of the list of columns without those.
+    fn columns_but(&self, left_out: &[String]) -> Digest {
+        let rest = self.columns.iter().filter(|name| !left_out.contains(name));
+        Digest::of(rest.map(|name| quote_identifier(name)).collect::<Vec<_>>().join(", ").as_bytes())
     }
 }
+
+/// Which of two hashes counts.
+type Pick = fn(RowHashes) -> RowHash;
 
 /// One connection's share of the reading.
 async fn read_back(
@@ -349,8 +416,7 @@ async fn read_back(
             reading::adopt(&session, manner).await?;
             adopted = Some(manner);
         }
-        let statement = reading.statement(stretch);
-        let read = reading::hash_of(&session, &statement, None, |rows| {
+        let read = reading::hash_of(&session, reading, stretch, None, |rows| {
             events.emit(EventKind::RowsReadBack { rows })
         })
         .await;

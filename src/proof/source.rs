@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 
 use crate::digest::Digest;
 use crate::postgres::{Error, Kind, Session, quote_identifier, quote_literal};
-use crate::proof::fingerprint::{LargeObjectsPrint, Name, SequenceValue, TablePrint};
+use crate::proof::fingerprint::{LargeObjectsPrint, Name, SequenceValue, SteadyPrint, TablePrint};
 use crate::proof::large_objects;
 use crate::proof::pace::Pace;
 use crate::proof::reading::{self, Manner, Reading};
@@ -55,7 +55,7 @@ impl Source {
     /// # Errors
     /// The server is gone, or answers otherwise than PostgreSQL does.
     pub async fn look(session: &Session, server_major: u32) -> Result<Source, Error> {
-        let catalogue = Catalogue::read(session, server_major).await?;
+        let catalogue = Catalogue::read(session, server_major, server_major).await?;
         let sql = "SELECT n.nspname, c.relname, c.oid, c.relpersistence = 'u', rn.nspname, r.relname \
                    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                    LEFT JOIN pg_catalog.pg_class r ON c.relispartition AND r.oid = pg_catalog.pg_partition_root(c.oid) \
@@ -113,9 +113,12 @@ impl Source {
         let lane = |session| self.lane(session, &subjects, work.clone(), how, &tell);
         try_join_all(sessions.iter().map(lane)).await?;
         let mut prints = BTreeMap::new();
-        for (index, (table, (columns, _))) in self.tables.iter().zip(&subjects).enumerate() {
-            let hash = work.outcome(index).map_err(|_| unexpected("read every table"))?;
-            let print = TablePrint { root: table.root.clone(), hash, columns: *columns };
+        for (index, (table, (columns, reading))) in self.tables.iter().zip(&subjects).enumerate() {
+            let hashes = work.outcome(index).map_err(|_| unexpected("read every table"))?;
+            let steady = (!reading.unsteady.is_empty())
+                .then(|| SteadyPrint { hash: hashes.steady, columns: reading.unsteady_columns() });
+            let print =
+                TablePrint { root: table.root.clone(), hash: hashes.whole, columns: *columns, steady };
             prints.insert(table.name.clone(), print);
         }
         Ok(prints)
@@ -134,8 +137,7 @@ impl Source {
             let (Some((_, reading)), Some(table)) = (subjects.get(index), self.tables.get(index)) else {
                 continue;
             };
-            let statement = reading.statement(stretch);
-            let hash = reading::hash_of(session, &statement, how.pace.as_ref(), tell).await;
+            let hash = reading::hash_of(session, reading, stretch, how.pace.as_ref(), tell).await;
             let hash = hash.map_err(|error| of_table(&table.name, &error))?;
             work.add(index, Ok(hash));
         }
@@ -147,6 +149,7 @@ impl Source {
         let root = table.root.as_ref().filter(|_| how.through_roots);
         let ordered = root.and_then(|root| self.catalogue.relations.get(root)).or(relation);
         let columns = ordered.map(|relation| relation.columns.as_slice()).unwrap_or_default();
+        let unsteady = relation.map(|relation| relation.unsteady_of(columns)).unwrap_or_default();
         let quoted = columns.iter().map(|name| quote_identifier(name)).collect::<Vec<_>>().join(", ");
         let reading = Reading {
             from: format!("ONLY {}", table.quoted()),
@@ -154,6 +157,8 @@ impl Source {
             condition: self.catalogue.conditions.get(&table.name).cloned().unwrap_or_default(),
             pages: relation.and_then(|relation| relation.pages),
             encoding: quote_literal(&how.encoding),
+            names: columns.to_vec(),
+            unsteady,
         };
         (Digest::of(quoted.as_bytes()), reading)
     }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use crate::digest::RowHash;
 use crate::proof::reading::Reading;
+use crate::restore::RowHashes;
 
 /// Tables above this are read in stretches over several connections.
 const STRETCH_PAGES: u64 = 8192;
@@ -24,7 +24,7 @@ pub type Piece = (usize, Option<(u64, u64)>);
 /// Stretches to be read, and what was read of each table.
 pub struct Work {
     open: Mutex<VecDeque<Piece>>,
-    read: Mutex<Vec<Result<RowHash, Unread>>>,
+    read: Mutex<Vec<Result<RowHashes, Unread>>>,
 }
 
 impl Work {
@@ -33,7 +33,7 @@ impl Work {
         let mut open = VecDeque::new();
         let mut read = Vec::new();
         for (index, reading) in readings.into_iter().enumerate() {
-            read.push(reading.map(|_| RowHash::default()).ok_or(Unread::Missing));
+            read.push(reading.map(|_| RowHashes::default()).ok_or(Unread::Missing));
             let Some(reading) = reading else { continue };
             let whole = !reading.condition.is_empty() || !reads_stretches;
             match reading
@@ -60,7 +60,7 @@ impl Work {
     }
 
     /// Adds what was read of a table.
-    pub fn add(&self, index: usize, read: Result<RowHash, Unread>) {
+    pub fn add(&self, index: usize, read: Result<RowHashes, Unread>) {
         let mut all = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         match (all.get_mut(index), read) {
             (Some(Ok(sum)), Ok(hash)) => sum.merge(&hash),
@@ -70,7 +70,7 @@ impl Work {
     }
 
     /// What was read of a table.
-    pub fn outcome(&self, index: usize) -> Result<RowHash, Unread> {
+    pub fn outcome(&self, index: usize) -> Result<RowHashes, Unread> {
         let all = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(index).copied().unwrap_or(Err(Unread::Refused))
     }

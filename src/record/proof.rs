@@ -26,7 +26,7 @@ pub struct Fidelity {
     pub tables_compared: u64,
     /// Those whose rows and hash are equal.
     pub tables_equal: u64,
-    /// Those whose rows were counted alike, but could not be hashed alike.
+    /// Those whose rows were counted alike, but could not be hashed alike, or not with every column.
     pub tables_counted: u64,
     /// Those whose rows differ.
     pub tables_different: u64,
@@ -34,6 +34,8 @@ pub struct Fidelity {
     pub tables_missing: u64,
     /// Those that could not be compared.
     pub tables_not_comparable: u64,
+    /// Columns that could not be compared, of all tables.
+    pub columns_not_compared: u64,
     /// Rows of the expected tables.
     pub rows_total: u64,
     /// Their size as COPY text, without newlines, where they are read as such.
@@ -70,6 +72,7 @@ impl Fidelity {
             tables_different: different,
             tables_missing: count(TableState::Missing),
             tables_not_comparable: count(TableState::NotComparable),
+            columns_not_compared: tables.iter().map(|table| table.columns_not_compared.len() as u64).sum(),
             rows_total: total,
             bytes_total: tables.iter().filter_map(|table| table.bytes).fold(0, u64::saturating_add),
             coverage: Coverage {
@@ -154,6 +157,10 @@ pub struct TableRecord {
     /// The digest of the list of columns that were hashed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns_sha256: Option<Sha256>,
+    /// Columns whose values are in none of the hashes, and so were not compared: how they are
+    /// written depends on the server, and on its locale.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns_not_compared: Vec<String>,
     /// Where its rows differ, if they do and it could be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub located: Option<LocatedRows>,
@@ -282,7 +289,7 @@ impl TableRecord {
 pub enum TableState {
     /// Row for row.
     Equal,
-    /// As many rows; their hash could not be compared.
+    /// As many rows, and not hashed, or hashed without the columns that could not be compared.
     Counted,
     /// With other rows.
     Different,

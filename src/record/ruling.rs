@@ -160,6 +160,8 @@ warnings! {
     TrailingBytes = "TRAILING_BYTES";
     /// Rows of some tables were counted, and not hashed.
     RowsCountedNotHashed = "ROWS_COUNTED_NOT_HASHED";
+    /// Columns of some tables were left out of the comparison.
+    ColumnsNotCompared = "COLUMNS_NOT_COMPARED";
     /// Objects are there, and their definitions, owners, grants or comments may not be as announced.
     ObjectsDoubtful = "OBJECTS_DOUBTFUL";
     /// Rows break constraints that are not validated, and so promise nothing of them.

@@ -203,6 +203,7 @@ fn table(name: &str, state: TableState) -> TableRecord {
         stamp_hash: None,
         restored_as_stamped_hash: None,
         not_stamped: None,
+        columns_not_compared: Vec::new(),
         columns_sha256: None,
         located: None,
         not_narrowed: None,

@@ -18,6 +18,7 @@ use crate::restore::roles::Roles;
 use crate::restore::shape::RowsSeen;
 use crate::restore::spans::Kind;
 use crate::restore::{Error, Scratch};
+use crate::verdict::Blame;
 
 /// What all connections work with.
 #[derive(Clone, Copy)]
@@ -135,7 +136,11 @@ impl Connection<'_> {
             }
             // The table of contents of a script may not have the entry yet.
             let kind = if matches!(load.way, Way::LargeObjects) { "BLOBS" } else { "TABLE DATA" };
-            load.fail(Failure::named(load.entry, kind, load.name.to_string(), &error));
+            let mut failure = Failure::named(load.entry, kind, load.name.to_string(), &error);
+            if load.shape.unsteady.has_money() && is_locale_missing(&error) {
+                failure.blame = Blame::Environment;
+            }
+            load.fail(failure);
             // After a COPY that was refused, the driver and the server may disagree about whose
             // turn it is; a new session also leaves the transaction behind.
             *self = self.place.connect().await?;
@@ -252,6 +257,11 @@ impl Connection<'_> {
     fn tell_loaded(&self, load: &Load, rows: u64, bytes: usize) {
         self.place.events.emit(EventKind::RowsLoaded { table: load.name.clone(), rows, bytes: bytes as u64 });
     }
+}
+
+/// An amount of money that is written as no locale of this server writes one.
+fn is_locale_missing(error: &postgres::Error) -> bool {
+    matches!(error.sqlstate(), Some("22P02" | "22003")) && error.to_string().contains("money")
 }
 
 /// The server took another number of rows than were sent: nothing it says can be believed.

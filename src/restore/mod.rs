@@ -37,6 +37,7 @@ mod shape;
 mod spans;
 pub mod spooled;
 mod stream;
+mod unsteady;
 mod unwrap;
 mod ways;
 mod zone;
@@ -59,10 +60,11 @@ pub use load::Sent;
 pub use marks::{Marks, SCHEMA as MARKS_SCHEMA};
 pub use policy::Exclusion;
 pub use rules::{Purpose, Rules};
-pub use scratch::{DATABASE, Scratch};
+pub use scratch::{DATABASE, Monetary, Scratch};
 pub use shape::{RowShape, RowsSeen};
 pub use spans::{Kind as SpanKind, Spans};
 pub use stream::{Body, Opened, Read};
+pub use unsteady::{Amounts, RowHashes, Unsteady, UnsteadyFields, unsteady_types};
 pub use zone::ZoneSamples;
 
 use crate::archive::{

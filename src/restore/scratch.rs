@@ -18,6 +18,16 @@ pub const DATABASE: &str = "firedrill_scratch";
 pub struct Scratch {
     home: Home,
     server_major: u32,
+    monetary: OnceLock<Monetary>,
+}
+
+/// In which way amounts of money are read and written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Monetary {
+    /// The value of `lc_monetary`.
+    pub name: String,
+    /// Whether the dump's session is known to have had it; otherwise it is a guess.
+    pub known: bool,
 }
 
 enum Home {
@@ -42,19 +52,23 @@ impl Hosted {
 impl Scratch {
     /// A scratch in `cluster`, still without its database.
     pub fn in_cluster(cluster: Cluster, server_major: u32) -> Scratch {
-        Scratch { home: Home::Own(Box::new(cluster)), server_major }
+        Scratch { home: Home::Own(Box::new(cluster)), server_major, monetary: OnceLock::new() }
     }
 
     /// A scratch on `host`, still without its database, which will be called `name`.
     pub fn on_host(host: Host, name: String) -> Scratch {
         let server_major = host.server_major();
         let hosted = Hosted { host, name, database: OnceLock::new() };
-        Scratch { home: Home::Hosted(Box::new(hosted)), server_major }
+        Scratch { home: Home::Hosted(Box::new(hosted)), server_major, monetary: OnceLock::new() }
     }
 
     /// A database that is there already.
     pub fn given(database: GivenDatabase) -> Scratch {
-        Scratch { server_major: database.server_major(), home: Home::Given(Box::new(database)) }
+        Scratch {
+            server_major: database.server_major(),
+            home: Home::Given(Box::new(database)),
+            monetary: OnceLock::new(),
+        }
     }
 
     /// Makes the database as the archive's DATABASE entry describes it.
@@ -87,6 +101,47 @@ impl Scratch {
             // The roles of a server that is not ours are not ours to make.
             Home::Hosted(_) | Home::Given(_) => Rules { owners: false, grants: false, ..Rules::drill() },
         }
+    }
+
+    /// Has amounts of money read as the dump's session wrote them: as a stamp says, else as the
+    /// database's own settings do, else as its locale lets guess, as far as the server knows any.
+    ///
+    /// # Errors
+    /// The server is gone.
+    pub async fn settle_monetary(&self, toc: &Toc, stamped: Option<&str>) -> Result<(), Error> {
+        let properties = toc.database_properties().map_err(|error| Error::archive(&error))?;
+        let own = properties.settings.iter().filter(|setting| setting.role.is_none());
+        let own = own.filter(|setting| setting.name.eq_ignore_ascii_case("lc_monetary"));
+        let declared = own.filter_map(|setting| setting.values.first().cloned()).next_back();
+        let settings = toc.database_settings().map_err(|error| Error::archive(&error))?.unwrap_or_default();
+        let guesses = [settings.locale, settings.lc_collate, Some("C".to_owned())];
+        let known = [stamped.map(str::to_owned), declared].into_iter().flatten().map(|name| (name, true));
+        let session = self.connect().await?;
+        for (name, known) in known.chain(guesses.into_iter().flatten().map(|name| (name, false))) {
+            match session.run(&format!("SET lc_monetary = {}", quote_literal(&name))).await {
+                Ok(()) => {
+                    self.alter_monetary(&session, &name).await?;
+                    _ = self.monetary.set(Monetary { name, known });
+                    return Ok(());
+                }
+                Err(error) if error.kind() == postgres::Kind::Statement => {}
+                Err(error) => return Err(Error::postgres(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// In a database of our own, later sessions write amounts in that way, too.
+    async fn alter_monetary(&self, session: &Session, name: &str) -> Result<(), Error> {
+        let Home::Own(_) = self.home else { return Ok(()) };
+        let database = quote_identifier(DATABASE);
+        let sql = format!("ALTER DATABASE {database} SET lc_monetary = {}", quote_literal(name));
+        session.run(&sql).await.map_err(|error| Error::postgres(&error))
+    }
+
+    /// In which way amounts of money are read, if that was settled.
+    pub fn monetary(&self) -> Option<&Monetary> {
+        self.monetary.get()
     }
 
     /// That the server has every extension that the archive needs.
@@ -130,10 +185,11 @@ impl Scratch {
     pub async fn connect_to_restore(&self, toc: &Toc) -> Result<Session, Error> {
         let session = self.connect().await?;
         let ours = matches!(self.home, Home::Own(_));
-        session
-            .run(&preamble(toc, self.server_major, ours))
-            .await
-            .map_err(|error| Error::postgres(&error))?;
+        let mut preamble = preamble(toc, self.server_major, ours);
+        if let Some(monetary) = self.monetary.get() {
+            preamble.push_str(&format!("SET lc_monetary = {};\n", quote_literal(&monetary.name)));
+        }
+        session.run(&preamble).await.map_err(|error| Error::postgres(&error))?;
         Ok(session)
     }
 

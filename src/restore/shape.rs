@@ -2,6 +2,7 @@
 //! which order a partitioned root wants them hashed.
 
 use crate::digest::RowHash;
+use crate::restore::unsteady::{Amounts, RowHashes, Unsteady, UnsteadyFields};
 use crate::restore::zone::ZoneSamples;
 
 /// What is known of a table's columns before its rows come.
@@ -15,6 +16,8 @@ pub struct RowShape {
     pub binaries: Vec<usize>,
     /// Fields (from 0) of a type that holds `bytea` inside.
     pub nested_binaries: Vec<usize>,
+    /// Fields whose text is not the same everywhere.
+    pub unsteady: UnsteadyFields,
     /// For rows that go through a partitioned root: the field that stands at each place of
     /// the root's own column order.
     pub order: Option<Vec<usize>>,
@@ -25,6 +28,10 @@ pub struct RowShape {
 pub struct RowsSeen {
     /// Their hash and number.
     pub hash: RowHash,
+    /// Their hash with what is not steady in one form; of no rows where everything is.
+    pub steady: RowHash,
+    /// Some of the amounts of money among them.
+    pub amounts: Amounts,
     /// What they say of the dumping session's time zone.
     pub zones: ZoneSamples,
     /// What stands inside of other values and looks as if it said so, too.
@@ -34,9 +41,23 @@ pub struct RowsSeen {
 }
 
 impl RowsSeen {
+    /// Both hashes of them.
+    pub fn hashes(&self) -> RowHashes {
+        RowHashes { whole: self.hash, steady: self.steady }
+    }
+
+    fn add(&mut self, row: &[u8], unsteady: &UnsteadyFields) {
+        self.hash.add(row);
+        if !unsteady.is_empty() {
+            self.steady.add(&unsteady.steady(row));
+        }
+    }
+
     /// Adds what was seen elsewhere.
     pub fn merge(&mut self, other: RowsSeen) {
         self.hash.merge(&other.hash);
+        self.steady.merge(&other.steady);
+        self.amounts.merge(&other.amounts);
         self.zones.merge(&other.zones);
         self.nested_zones.merge(&other.nested_zones);
         self.bytea_escape |= other.bytea_escape;
@@ -59,7 +80,7 @@ impl RowShape {
 
     /// Whether no field's text depends on settings of the session that writes it.
     pub fn is_manner_free(&self) -> bool {
-        self.is_plain() && self.nested_binaries.is_empty()
+        self.is_plain() && self.nested_binaries.is_empty() && !self.unsteady.has_money()
     }
 
     /// No field tells anything of the dumping session.
@@ -67,8 +88,16 @@ impl RowShape {
         self.instants.is_empty() && self.nested_instants.is_empty() && self.binaries.is_empty()
     }
 
+    /// The unsteady fields by their place in the order in which rows are hashed.
+    pub fn unsteady_as_hashed(&self) -> UnsteadyFields {
+        let Some(order) = &self.order else { return self.unsteady.clone() };
+        let fields = order.iter().enumerate();
+        let fields = fields.filter_map(|(place, field)| Some((place, self.unsteady.at(*field)?)));
+        UnsteadyFields::new(fields.collect())
+    }
+
     fn take_row(&self, row: &[u8], seen: &mut RowsSeen) {
-        if self.order.is_none() && self.is_plain() {
+        if self.order.is_none() && self.is_plain() && self.unsteady.is_empty() {
             seen.hash.add(row);
             return;
         }
@@ -80,11 +109,14 @@ impl RowShape {
             } else if self.binaries.contains(&index) && field != b"\\N" {
                 // In the hex format even an empty value has the prefix.
                 seen.bytea_escape |= !field.starts_with(b"\\\\x");
+            } else if self.unsteady.at(index) == Some(Unsteady::Money) {
+                seen.amounts.take(field);
             }
         }
         match &self.order {
-            None => seen.hash.add(row),
-            Some(order) => seen.hash.add(&reordered(row, order)),
+            None => seen.add(row, &self.unsteady),
+            Some(order) if self.unsteady.is_empty() => seen.hash.add(&reordered(row, order)),
+            Some(order) => seen.add(&reordered(row, order), &self.unsteady_as_hashed()),
         }
     }
 }

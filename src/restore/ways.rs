@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::archive::{CopyTarget, Encoding, Entry, InsertColumn, Toc};
+use crate::archive::{CopyTarget, Entry, InsertColumn, Toc};
 use crate::plan::CopyForm;
 use crate::postgres::Session;
 use crate::restore::binary::{self, Kind};
@@ -11,6 +11,7 @@ use crate::restore::load::{Planned, Way};
 use crate::restore::policy::{Disposition, Rows};
 use crate::restore::shape::RowShape;
 use crate::restore::stream::Ways;
+use crate::restore::unsteady::{Unsteady, UnsteadyFields, types_with, unsteady_types};
 use crate::restore::{Error, Manner};
 
 /// Below this compressed size one connection takes a table alone, and spares the log.
@@ -21,22 +22,9 @@ const ALONE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// cores: 2.8 s of processor time instead of 3.3 s.
 const ALONE_JOBS_MAX: usize = 2;
 
-/// Every type and what is inside of it that tells something of the dumping session: 1184 is
-/// `timestamptz` and 17 is `bytea` in every PostgreSQL. Multiranges came with 14.
-const TELLING_TYPES: &str = "\
-    WITH RECURSIVE part (whole, inside) AS ( \
-      SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typtype = 'd' \
-      UNION ALL SELECT t.oid, t.typelem FROM pg_catalog.pg_type t WHERE t.typelem <> 0 \
-      UNION ALL SELECT r.rngtypid, r.rngsubtype FROM pg_catalog.pg_range r \
-      UNION ALL SELECT (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::pg_catalog.oid, r.rngsubtype \
-        FROM pg_catalog.pg_range r \
-      UNION ALL SELECT c.reltype, a.atttypid FROM pg_catalog.pg_class c \
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid \
-        WHERE c.reltype <> 0 AND a.attnum > 0 AND NOT a.attisdropped \
-    ), telling (type, inside) AS ( \
-      VALUES (1184::pg_catalog.oid, 1184::pg_catalog.oid), (17, 17) \
-      UNION SELECT part.whole, telling.inside FROM telling JOIN part ON part.inside = telling.type \
-    ) SELECT type, inside FROM telling";
+/// Types that tell something of the dumping session: 1184 is `timestamptz` and 17 is `bytea` in
+/// every PostgreSQL.
+const TELLING_TYPES: &str = "(1184::pg_catalog.oid, 1184::pg_catalog.oid), (17, 17)";
 
 /// Every type that the server reads with functions of its own, which the source names as the
 /// server itself does, and every domain over one.
@@ -74,7 +62,7 @@ pub async fn decide(
     manner: Manner,
     session: &Session,
 ) -> Result<Decided, Error> {
-    let columns = Columns::read(session, manner, &toc.encoding).await?;
+    let columns = Columns::read(session, manner, toc).await?;
     let mut decided = Decided { ways: Ways::new(), skipped: Vec::new() };
     for (entry, disposition) in toc.entries.iter().zip(dispositions) {
         match disposition {
@@ -133,6 +121,8 @@ pub struct Columns {
 struct Column {
     name: String,
     tells: Tells,
+    /// How its text differs from server to server, if it does.
+    unsteady: Option<Unsteady>,
     /// The binary form of its type, if that is used.
     kind: Option<Kind>,
     generated: bool,
@@ -160,11 +150,11 @@ impl Tells {
 }
 
 impl Columns {
-    /// Asks for those of every table, whose rows come in that encoding.
+    /// Asks for those of every table, whose rows are in the archive with that table of contents.
     ///
     /// # Errors
     /// The server is gone.
-    pub async fn read(session: &Session, manner: Manner, encoding: &Encoding) -> Result<Columns, Error> {
+    pub async fn read(session: &Session, manner: Manner, toc: &Toc) -> Result<Columns, Error> {
         let sql = "SELECT n.nspname, c.relname, a.attname, a.atttypid, a.attgenerated <> '' \
                    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -172,6 +162,8 @@ impl Columns {
                    AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY a.attrelid, a.attnum";
         let telling = telling_types(session).await?;
         let kinds = kinds(session).await?;
+        let of_major = toc.header.server_major().unwrap_or(u32::MAX);
+        let unsteady = unsteady_types(session, of_major).await.map_err(|error| Error::postgres(&error))?;
         let mut of: HashMap<(String, String), Vec<Column>> = HashMap::new();
         for row in session.rows(sql).await.map_err(|error| Error::postgres(&error))? {
             let [Some(schema), Some(table), Some(name), Some(of_type), Some(generated)] = row.as_slice()
@@ -180,11 +172,12 @@ impl Columns {
             };
             let tells = telling.get(of_type).copied().unwrap_or_default();
             let kind = kinds.get(of_type).copied();
-            let column = Column { name: name.clone(), tells, kind, generated: generated == "t" };
+            let unsteady = unsteady.get(of_type).copied();
+            let column = Column { name: name.clone(), tells, unsteady, kind, generated: generated == "t" };
             of.entry((schema.clone(), table.clone())).or_default().push(column);
         }
         // Binary rows are in the session's encoding, whatever the COPY statement says.
-        let binary = manner.copy == CopyForm::Auto && encoding.name().eq_ignore_ascii_case("UTF8");
+        let binary = manner.copy == CopyForm::Auto && toc.encoding.name().eq_ignore_ascii_case("UTF8");
         Ok(Columns { of, binary, jobs: manner.jobs })
     }
 
@@ -232,12 +225,14 @@ impl Columns {
         let places = |tells: fn(&Tells) -> bool| {
             table.iter().filter(|column| tells(&column.tells)).filter_map(place).collect()
         };
+        let unsteady = table.iter().filter_map(|column| Some((place(column)?, column.unsteady?)));
         let stored = || table.iter().filter(|column| !column.generated);
         RowShape {
             instants: places(|tells| tells.instant),
             nested_instants: places(|tells| tells.nested_instant),
             binaries: places(|tells| tells.binary),
             nested_binaries: places(|tells| tells.nested_binary),
+            unsteady: UnsteadyFields::new(unsteady.collect()),
             order: through_root.then(|| stored().filter_map(place).collect()),
         }
     }
@@ -246,8 +241,8 @@ impl Columns {
 /// What each type tells that tells anything, by its OID.
 async fn telling_types(session: &Session) -> Result<HashMap<String, Tells>, Error> {
     let mut telling: HashMap<String, Tells> = HashMap::new();
-    for row in session.rows(TELLING_TYPES).await.map_err(|error| Error::postgres(&error))? {
-        if let [Some(kind), Some(inside)] = row.as_slice() {
+    for row in session.rows(&types_with(TELLING_TYPES)).await.map_err(|error| Error::postgres(&error))? {
+        if let [Some(kind), Some(inside), _] = row.as_slice() {
             telling.entry(kind.clone()).or_default().note(kind, inside);
         }
     }

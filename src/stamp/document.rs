@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::digest::RowHash;
 use crate::evidence::{DigestSet, Subject};
 use crate::proof::inventory::{Class, Item};
-use crate::proof::{Fingerprint, LargeObjectsPrint, Manner, Name, SequencePrint, SequenceValue, TablePrint};
+use crate::proof::{
+    Fingerprint, LargeObjectsPrint, Manner, Name, NewestPrint, SequencePrint, SequenceValue, SteadyPrint,
+    TablePrint,
+};
 use crate::record::{Extension, INTEGER_MAX, Millis, Moment, ROW_HASH, SchemaVersion, Sha256};
 use crate::stamp::error::{Error, Kind};
 
@@ -130,6 +133,22 @@ pub struct Table {
     pub hash: Sha256,
     /// The digest of the list of columns that was hashed.
     pub columns_sha256: Sha256,
+    /// Its rows in a form that does not depend on the server that writes them; absent where that
+    /// is the form they are hashed in anyhow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steady: Option<Steady>,
+}
+
+/// The rows of a table with the values of some columns in one form, or left out where none is exact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Steady {
+    /// Those columns.
+    pub columns: Vec<String>,
+    /// The size of the rows, without newlines.
+    pub bytes: u64,
+    /// Their hash.
+    pub hash: Sha256,
 }
 
 /// The root of a partition tree.
@@ -273,6 +292,12 @@ pub struct Newest {
     pub moment: Moment,
 }
 
+impl Newest {
+    fn print(&self) -> NewestPrint {
+        NewestPrint { check: self.check.clone(), question: self.sql_sha256.0, moment: self.moment.at() }
+    }
+}
+
 impl Document {
     /// The statement that `predicate` is of an archive.
     pub fn of(archive: String, digest: Sha256, predicate: Predicate) -> Document {
@@ -327,6 +352,7 @@ impl Document {
             manner: Manner {
                 time_zone: setting(TIME_ZONE)?,
                 bytea_escape: setting(BYTEA_OUTPUT)? == "escape",
+                monetary: stamp.settings.get(LC_MONETARY).cloned(),
             },
             encoding: setting(ENCODING)?,
             tables: once(stamp.tables.iter().map(Table::print))?,
@@ -340,6 +366,7 @@ impl Document {
                 Some(all) => Some(all.iter().map(Object::item).collect::<Result<_, Error>>()?),
                 None => None,
             },
+            newest: stamp.newest.iter().map(Newest::print).collect(),
         })
     }
 }
@@ -348,6 +375,8 @@ impl Document {
 pub const TIME_ZONE: &str = "TimeZone";
 /// The setting that holds how binary values were written.
 pub const BYTEA_OUTPUT: &str = "bytea_output";
+/// The setting that holds how amounts of money were written.
+pub const LC_MONETARY: &str = "lc_monetary";
 /// The setting that holds the encoding in which the rows were written.
 pub const ENCODING: &str = "client_encoding";
 
@@ -412,6 +441,10 @@ impl Table {
             root: self.root.as_ref().map(Root::name),
             hash: RowHash::of_parts(self.hash.0, self.rows, self.bytes),
             columns: self.columns_sha256.0,
+            steady: self.steady.as_ref().map(|steady| SteadyPrint {
+                hash: RowHash::of_parts(steady.hash.0, self.rows, steady.bytes),
+                columns: steady.columns.clone(),
+            }),
         };
         ((self.schema.clone(), self.name.clone()), print)
     }
@@ -426,6 +459,11 @@ impl Table {
             bytes: print.hash.bytes().min(INTEGER_MAX),
             hash: Sha256(print.hash.sum()),
             columns_sha256: Sha256(print.columns),
+            steady: print.steady.as_ref().map(|steady| Steady {
+                columns: steady.columns.clone(),
+                bytes: steady.hash.bytes().min(INTEGER_MAX),
+                hash: Sha256(steady.hash.sum()),
+            }),
         }
     }
 }

@@ -16,7 +16,7 @@ mod snapshot;
 mod take;
 
 pub use command::{DumpCommand, Scope};
-pub use document::{Document, Predicate, STAMP_VERSION};
+pub use document::{Document, Predicate, STAMP_VERSION, Table};
 pub use dump::Output;
 pub use error::{Error, Kind};
 pub use pattern::Pattern;

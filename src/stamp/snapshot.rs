@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::postgres::{Error, Kind, Session, quote_literal};
 use crate::proof::{self, Manner};
 use crate::record::{Extension, Millis, Moment};
-use crate::stamp::document::{BYTEA_OUTPUT, ENCODING, Snapshot, SourceServer, TIME_ZONE};
+use crate::stamp::document::{BYTEA_OUTPUT, ENCODING, LC_MONETARY, Snapshot, SourceServer, TIME_ZONE};
 
 /// The oldest server that can be read.
 const MAJOR_MIN: u32 = 12;
@@ -87,14 +87,22 @@ impl Leader {
     /// # Errors
     /// The server refuses, or is gone.
     pub async fn lead(&self, session: &Session) -> Result<(), Error> {
+        self.take_along(session).await?;
+        proof::pin(session).await
+    }
+
+    /// Puts another session into the same snapshot, until its transaction ends.
+    ///
+    /// # Errors
+    /// The server refuses, or is gone.
+    pub async fn take_along(&self, session: &Session) -> Result<(), Error> {
         let snapshot = quote_literal(&self.snapshot);
         session
             .run(&format!(
                 "SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '{LOCK_TIMEOUT}'; \
                  BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {snapshot}"
             ))
-            .await?;
-        proof::pin(session).await
+            .await
     }
 
     /// Extensions and their versions.
@@ -124,7 +132,8 @@ impl Leader {
     pub fn manner(&self) -> (Manner, String) {
         let setting = |name: &str| self.settings.get(name).cloned().unwrap_or_default();
         let bytea_escape = setting(BYTEA_OUTPUT) == "escape";
-        (Manner { time_zone: setting(TIME_ZONE), bytea_escape }, setting(ENCODING))
+        let monetary = self.settings.get(LC_MONETARY).cloned();
+        (Manner { time_zone: setting(TIME_ZONE), bytea_escape, monetary }, setting(ENCODING))
     }
 }
 

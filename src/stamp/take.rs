@@ -6,17 +6,20 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use crate::digest::Digest;
 use crate::evidence::{Envelope, SigningKey, canonical};
+use crate::plan::{Check, Question};
 use crate::postgres::{self, Session};
 use crate::proof::inventory::{self, Item};
 use crate::proof::source::{self, How, Source};
-use crate::proof::{LargeObjectsPrint, Name, Pace, SequenceValue, TablePrint, pin};
-use crate::record::{Extension, ROW_HASH, Sha256};
+use crate::proof::{LargeObjectsPrint, Name, Pace, SequenceValue, TablePrint, newest_of, pin};
+use crate::record::{Extension, Moment, ROW_HASH, Sha256};
 use crate::stamp::command::DumpCommand;
 use crate::stamp::document::{
-    Document, LargeObjects, LeftOut, Object, Predicate, STAMP_VERSION, Table, sequences_of,
+    Document, LargeObjects, LeftOut, Newest, Object, Predicate, STAMP_VERSION, Table, sequences_of,
 };
 use crate::stamp::dump::{Archive, Dump, Output, archive_in, interrupted};
 use crate::stamp::error::{Error, Kind};
@@ -40,6 +43,8 @@ pub struct Request {
     pub tables: Vec<Pattern>,
     /// And not these.
     pub exclude_tables: Vec<Pattern>,
+    /// The plan's checks of the service; those for freshness are asked in the snapshot.
+    pub checks: Vec<Check>,
     /// Who signs it.
     pub key: Option<SigningKey>,
     /// Sessions that read rows, at least 1.
@@ -57,6 +62,8 @@ pub struct Taken {
     pub document: Document,
     /// The key that has signed it.
     pub signed_by: Option<String>,
+    /// Freshness checks that the source gave no answer to, and why: the stamp leaves them out.
+    pub unanswered: Vec<(String, String)>,
 }
 
 /// Takes a stamp over sessions that `connect` opens, while the dump runs. `tell` hears of rows as
@@ -91,8 +98,10 @@ pub async fn take(
     let output = request.output.take().filter(|_| request.command.file.is_none());
     let command = request.command.in_snapshot(&survey.leader.snapshot);
     let dump = Dump::start(&command, &request.environment, output)?;
-    let hashing = survey.hash(&request, &workers, tell);
-    let (passed_on, hashed) = side_by_side(dump.end(cancel), hashing, cancel).await?;
+    let reading = async {
+        tokio::try_join!(survey.hash(&request, &workers, tell), survey.newest(&outside, &request.checks))
+    };
+    let (passed_on, (hashed, newest)) = side_by_side(dump.end(cancel), reading, cancel).await?;
     let after = sequences(&outside).await?;
     let archive = match (passed_on, &request.command.file) {
         (Some(passed_on), _) => passed_on,
@@ -100,9 +109,12 @@ pub async fn take(
         (None, None) => return Err(Error::new(Kind::File, "the dump has written no archive")),
     };
     let sequences = request.command.scope.is_whole().then(|| sequences_of(&before, &after));
-    let document = survey.document(&request, hashed, archive, sequences);
+    let (newest, unanswered): (Vec<_>, Vec<_>) = newest.into_iter().partition(Result::is_ok);
+    let mut document = survey.document(&request, hashed, archive, sequences);
+    document.predicate.newest = newest.into_iter().flatten().collect();
     let signed_by = write(&document, &request)?;
-    Ok(Taken { path: request.out, document, signed_by })
+    let unanswered = unanswered.into_iter().filter_map(Result::err).collect();
+    Ok(Taken { path: request.out, document, signed_by, unanswered })
 }
 
 /// Both to their end, unless the dump fails: then the hashing is in vain. If the hashing fails, the
@@ -189,6 +201,30 @@ impl Survey {
             false => None,
         };
         Ok(Hashed { tables, large_objects, objects })
+    }
+
+    /// What the freshness checks find in the snapshot, asked one after the other as a drill asks
+    /// them; or which of them found nothing, and why.
+    async fn newest(
+        &self,
+        session: &Session,
+        checks: &[Check],
+    ) -> Result<Vec<Result<Newest, (String, String)>>, Error> {
+        let failed = refused("ask for the newest values");
+        let mut all = Vec::new();
+        for check in checks {
+            let Question::Newest { sql, .. } = &check.question else { continue };
+            self.leader.take_along(session).await.map_err(&failed)?;
+            let answered = newest_of(session, sql, check.timeout).await.map_err(&failed)?;
+            session.run("ROLLBACK").await.map_err(&failed)?;
+            let newest = |moment: Timestamp| Newest {
+                check: check.name.clone(),
+                sql_sha256: Sha256(Digest::of(sql.as_bytes())),
+                moment: Moment::from(moment),
+            };
+            all.push(answered.map(newest).map_err(|why| (check.name.clone(), why)));
+        }
+        Ok(all)
     }
 
     fn document(

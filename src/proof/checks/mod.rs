@@ -158,6 +158,41 @@ pub async fn put(
     Ok(reports.into_iter().map(|(_, report)| report).collect())
 }
 
+/// The newest moment as a freshness check asks for it, over a session in a transaction of its own
+/// making that only reads; or why there is none.
+///
+/// # Errors
+/// The server is gone.
+pub async fn newest_of(
+    session: &Session,
+    sql: &str,
+    timeout: Duration,
+) -> Result<Result<Timestamp, String>, postgres::Error> {
+    session.run(&guards(timeout)).await?;
+    match scalar::moment_of(session, sql).await {
+        Err(error) if is_answer(&error) => {
+            let why = error.sqlstate().map_or_else(|| error.to_string(), |state| format!("SQLSTATE {state}"));
+            Ok(Err(why))
+        }
+        asked => asked,
+    }
+}
+
+/// A session as an application would have it, but read-only and with a time limit.
+fn guards(timeout: Duration) -> String {
+    let limit = timeout.as_millis();
+    format!(
+        "SET default_transaction_read_only = on; SET statement_timeout = {limit}; SET row_security = off; \
+         SET DateStyle = 'ISO, MDY'; SET TimeZone = 'UTC'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'"
+    )
+}
+
+/// What a server says of a question, and not of itself.
+fn is_answer(error: &postgres::Error) -> bool {
+    use postgres::Kind::{Cancelled, Protocol, Statement};
+    matches!(error.kind(), Statement | Cancelled | Protocol)
+}
+
 /// One question, as it is put.
 struct Item<'a> {
     name: String,
@@ -230,12 +265,9 @@ impl Item<'_> {
                 Asked::Command(_) | Asked::Http { .. } => Ok(Answered::none("it is not asked of the server")),
             }
         };
-        use postgres::Kind::{Cancelled, Protocol, Statement};
         match tokio::time::timeout(self.timeout.saturating_add(MARGIN), asking).await {
             Ok(Ok(answered)) => Ok(answered),
-            Ok(Err(error)) if matches!(error.kind(), Statement | Cancelled | Protocol) => {
-                Ok(Answered::refused(&error))
-            }
+            Ok(Err(error)) if is_answer(&error) => Ok(Answered::refused(&error)),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Ok(Answered::none(format!("no answer within {}", duration::text(self.timeout)))),
         }
@@ -243,12 +275,7 @@ impl Item<'_> {
 
     async fn open(&self, scratch: &Scratch) -> Result<Session, Error> {
         let session = scratch.connect().await?;
-        let limit = self.timeout.as_millis();
-        let guards = format!(
-            "SET default_transaction_read_only = on; SET statement_timeout = {limit}; SET row_security = off; \
-             SET DateStyle = 'ISO, MDY'; SET TimeZone = 'UTC'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'"
-        );
-        session.run(&guards).await?;
+        session.run(&guards(self.timeout)).await?;
         Ok(session)
     }
 }

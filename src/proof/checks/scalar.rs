@@ -16,6 +16,8 @@ const SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// The longest observed value that is shown.
 const OBSERVED_BYTES_MAX: usize = 256;
 
+const NO_MOMENT: &str = "the answer is no moment: select a timestamp with time zone";
+
 /// Whether the value is as expected.
 pub async fn expect(
     session: &Session,
@@ -53,6 +55,18 @@ pub async fn newest(
     })
 }
 
+/// The moment alone, or why there is none.
+pub async fn moment_of(session: &Session, sql: &str) -> Result<Result<Timestamp, String>, postgres::Error> {
+    let why = |answered: Answered| match answered.answer {
+        Answer::Errored(why) => why,
+        Answer::Passed | Answer::Failed | Answer::Uncompared => NO_MOMENT.to_owned(),
+    };
+    Ok(match value(session, sql).await? {
+        Ok((value, kind)) => moment(&value, &kind).ok_or_else(|| NO_MOMENT.to_owned()),
+        Err(unanswered) => Err(why(unanswered)),
+    })
+}
+
 /// The one value and its type, or that there is not exactly one.
 async fn value(session: &Session, sql: &str) -> Result<Result<(String, Type), Answered>, postgres::Error> {
     // Preparing refuses several statements in one, and tells the type of the answer.
@@ -74,7 +88,7 @@ async fn value(session: &Session, sql: &str) -> Result<Result<(String, Type), An
 /// A moment at most `age` old and not in the future: a clock that runs ahead proves nothing.
 fn fresh(value: &str, kind: &Type, age: Duration, now: Timestamp) -> Answered {
     let Some(newest) = moment(value, kind) else {
-        return Answered::none("the answer is no moment: select a timestamp with time zone");
+        return Answered::none(NO_MOMENT);
     };
     let passed = now
         .checked_sub(age)

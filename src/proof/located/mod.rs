@@ -6,6 +6,7 @@
 
 mod sketch;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -128,7 +129,8 @@ pub async fn locate(
     let differs = |subject: &Subject| narrowed.tables.contains_key(&subject.name);
     let mut tables = Vec::new();
     for subject in subjects.subjects.into_iter().filter(differs).take(TABLES_MAX) {
-        tables.push(Table::new(subject, &session, search).await?);
+        let steady = comparisons.iter().any(|one| one.name == subject.name && one.steady);
+        tables.push(Table { steady, ..Table::new(subject, &session, search).await? });
     }
     let wanted = wanted(restored, &tables);
     for table in &mut tables {
@@ -175,6 +177,8 @@ struct Table {
     /// The places of its key's columns in a row; none without a primary key.
     key: Vec<usize>,
     salt: Vec<u8>,
+    /// Rows were compared with what is not steady in one form.
+    steady: bool,
     sketch: Sketch,
 }
 
@@ -194,10 +198,13 @@ impl Table {
         // A column that is not dumped can't tell its rows apart.
         let key = key.iter().map(place).collect::<Option<Vec<usize>>>().unwrap_or_default();
         let sketch = if search.reveal { Sketch::with_keys() } else { Sketch::default() };
-        Ok(Table { subject, key, salt: [search.salt.as_bytes(), b"\n"].concat(), sketch })
+        let salt = [search.salt.as_bytes(), b"\n"].concat();
+        Ok(Table { subject, key, salt, steady: false, sketch })
     }
 
     fn take(&mut self, row: &[u8], times: i64) {
+        let reading = self.subject.reading.as_ref().filter(|_| self.steady);
+        let row = &*reading.map_or(Cow::Borrowed(row), |reading| reading.unsteady.steady(row).into());
         let key = (!self.key.is_empty()).then(|| {
             let fields: Vec<&[u8]> = row.split(|byte| *byte == b'\t').collect();
             self.key.iter().filter_map(|at| fields.get(*at).copied()).collect::<Vec<_>>().join(&b'\t')
