@@ -91,11 +91,13 @@ fn outcome(text: &str) -> String {
 }
 
 fn run(target: &Target, input: &[u8]) -> Result<String, String> {
-    let began = Instant::now();
+    let began = processor_time();
     let ended = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
     let find = match &ended {
         Err(_) => "a panic".to_owned(),
-        Ok(_) if began.elapsed() > SLOW => format!("{} s for one input", began.elapsed().as_secs()),
+        Ok(_) if processor_time().saturating_sub(began) > SLOW => {
+            format!("more than {} s of the processor for one input", SLOW.as_secs())
+        }
         Ok(_) if peak_kib() > MEMORY_MAX_KIB => format!("{} KiB of memory", peak_kib()),
         Ok(ended) => return Ok(ended.clone()),
     };
@@ -104,6 +106,13 @@ fn run(target: &Target, input: &[u8]) -> Result<String, String> {
         Ok(()) => Err(format!("{find}; the input is in {file}")),
         Err(error) => Err(format!("{find}; the input could not be written: {error}")),
     }
+}
+
+/// How long this process has run: on a busy machine a clock on the wall accuses the innocent.
+fn processor_time() -> Duration {
+    let told = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanoseconds = told.split_whitespace().next().and_then(|first| first.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
 }
 
 /// The most memory that this process has held.
