@@ -122,6 +122,15 @@ pub enum EventKind {
         /// One line that names the thing.
         text: String,
     },
+    /// A step of a self-test has begun, after the drill of the intact backup.
+    SelfTesting {
+        /// Which kind of damage it is; 0 before the first.
+        step: usize,
+        /// How many there are.
+        steps: usize,
+        /// What is done, in words.
+        doing: &'static str,
+    },
     /// The drill is judged and cleaned up.
     DrillFinished {
         /// What it proved.

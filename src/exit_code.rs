@@ -16,7 +16,7 @@ pub enum ExitCode {
     /// No drill failed, and at least one was inconclusive.
     Inconclusive = 2,
     /// Every drill passed, but something around them did not: evidence that could not be
-    /// stored, scratch left behind.
+    /// stored, scratch left behind, damage that a self-test did and nothing detected.
     Degraded = 3,
     /// Wrong usage of the command line.
     Usage = 64,
@@ -58,7 +58,9 @@ impl ExitCode {
             ExitCode::Passed => "every drill passed",
             ExitCode::Failed => "at least one drill failed",
             ExitCode::Inconclusive => "none failed, at least one was inconclusive",
-            ExitCode::Degraded => "all passed, but evidence was not stored or scratch was left behind",
+            ExitCode::Degraded => {
+                "all passed, but evidence was not stored, scratch was left, or a self-test went undetected"
+            }
             ExitCode::Usage => "wrong usage of the command line",
             ExitCode::Bug => "a bug of firedrill, or evidence of somebody else where ours should be",
             ExitCode::Locked => "another run holds the lock",

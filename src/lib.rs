@@ -34,6 +34,7 @@ pub mod stamp;
 pub mod drill;
 pub mod journal;
 pub mod recovery;
+pub mod self_test;
 
 // faces
 pub mod cli;

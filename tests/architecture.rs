@@ -32,7 +32,8 @@ const ROOMS: &[&str] = &[
     // whole
     "journal",
     "drill",
-    "recovery", //
+    "recovery",
+    "self_test", //
     // faces
     "exit_code",
     "report",

@@ -20,6 +20,7 @@ mod restore;
 mod run;
 mod runtime;
 mod schema;
+mod self_test;
 mod signals;
 mod stamp;
 mod sweep;

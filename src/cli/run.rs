@@ -6,20 +6,24 @@ use std::path::Path;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::face::Face;
 use crate::cli::known_keys::known_keys;
 use crate::cli::refusal::Refusal;
 use crate::cli::report::kept;
 use crate::cli::runtime::under_signals;
+use crate::cli::self_test::{self, Wanted};
 use crate::cli::{Places, output};
 use crate::drill::{self, RunOutcome, RunRequest};
 use crate::exit_code::ExitCode;
+use crate::journal;
 use crate::plan::{CopyForm, Plan, Select, Signing};
 use crate::record::Trigger;
 use crate::report::revealed::revealed;
 use crate::report::summary::{Reported, Style, summary};
-use crate::report::{encode, json, layout};
+use crate::report::{self, encode, json, layout};
+use crate::self_test::SelfTest;
 use crate::verdict::{Code, Verdict};
 
 /// Drill services: restore their backups, prove the rows, measure the recovery
@@ -43,6 +47,15 @@ pub struct Arguments {
     /// parsing wherever that is exact, 'text' sends them as they stand in the archive
     #[arg(long, value_name = "FORM", value_parser = copy_form())]
     copy: Option<CopyForm>,
+    /// After the drill of one service: damage copies of what was restored, and what is read of
+    /// the backup, in nine ways, and see which checks and proofs turn red. Neither the backup nor
+    /// the source is touched. It restores the backup three times more, and each of its
+    /// steps may take as long as the service's deadline
+    #[arg(long)]
+    self_test: bool,
+    /// What draws the tables, rows and bytes that a self-test damages, to damage the same again
+    #[arg(long, value_name = "N", requires = "self_test")]
+    seed: Option<u32>,
     /// Print the result as one JSON document, or, with '=events', one line per event
     #[arg(
         long,
@@ -89,6 +102,7 @@ Examples:
   firedrill run                                every service of the plan
   firedrill run orders billing --quiet         two of them; silent if both pass
   firedrill run --select 'random within 30d'   an older backup
+  firedrill run orders --self-test             can the checks of 'orders' fail?
   firedrill run --json | jq '.drills[].verdict.result'
 
 Exit codes:
@@ -129,7 +143,8 @@ pub fn run(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal> 
         (Some(Json::Events), _) => Shown::Events,
         (None, quiet) => Shown::Text { quiet },
     };
-    drill_and_show(request, shown)
+    let wanted = arguments.self_test.then(|| Wanted::of(&request, arguments.seed)).transpose()?;
+    drill_and_show(request, wanted, shown)
 }
 
 /// The plan with only the services that were asked for, and the options in place of its own.
@@ -176,8 +191,13 @@ pub enum Shown {
     Events,
 }
 
-/// Runs the drills of a request under signals, shows them, and says how they ended.
-pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Refusal> {
+/// Runs the drills of a request under signals, with the self-test that is wanted after them,
+/// shows them, and says how they ended.
+pub fn drill_and_show(
+    request: RunRequest,
+    wanted: Option<Wanted>,
+    shown: Shown,
+) -> Result<ExitCode, Refusal> {
     let face = match shown {
         Shown::Text { quiet: true } => Face::Silent,
         Shown::Text { quiet: false } | Shown::Document => Face::progress(),
@@ -191,9 +211,18 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
     let known = known_keys(&[], Some(&request.plan)).unwrap_or_default();
     let screen = face.clone();
     let tell = move |line: &str| screen.say(line);
-    let (outcome, heard) = under_signals(tell, |cancel| drill::run(request, face.observer(), cancel))?;
+    let (hears, asks) = (face.observer(), wanted.as_ref());
+    let work = |cancel: CancellationToken| async move {
+        let outcome = drill::run(request, hears.clone(), cancel.clone()).await?;
+        let tested = match asks {
+            Some(wanted) => wanted.test(&outcome, hears, &cancel).await,
+            None => Ok(None),
+        };
+        Ok((outcome, tested))
+    };
+    let (outcome, heard) = under_signals(tell, work)?;
     face.finish();
-    let mut outcome = outcome.map_err(|error| Refusal::of_run(&error))?;
+    let (mut outcome, tested) = outcome.map_err(|error| Refusal::of_run(&error))?;
     let keys = if known.is_empty() { outcome.key.iter().cloned().collect() } else { known };
     let page = kept::keep(&state, &outcome, &keys).unwrap_or_else(|what| {
         outcome.degraded.push(what);
@@ -201,6 +230,7 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
     });
     let skipped = skipped(&planned, &outcome);
     let code = ended(&outcome, skipped.len(), heard);
+    let (tested, code) = after_all(wanted.is_some(), tested, code, heard);
     for service in skipped {
         output::say(&format!("warning: '{service}' was not drilled"));
     }
@@ -210,7 +240,7 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
     for what in &outcome.degraded {
         output::say(&format!("warning: {}", encode::sentence(what)));
     }
-    let written = output::result(&result(&outcome, page.as_deref(), code, shown));
+    let written = output::result(&result(&outcome, tested.as_ref(), page.as_deref(), code, shown));
     for drill in &outcome.drills {
         revealed(&drill.record.service.id, &drill.revealed).iter().for_each(|line| output::say(line));
     }
@@ -219,6 +249,36 @@ pub fn drill_and_show(request: RunRequest, shown: Shown) -> Result<ExitCode, Ref
         Err(error) => {
             output::say(&format!("error: the result can't be written: {error}"));
             Ok(if code == ExitCode::Passed { ExitCode::Degraded } else { code })
+        }
+    }
+}
+
+/// What came of the self-test, told where it came to nothing, and the code of the whole.
+fn after_all(
+    wanted: bool,
+    tested: Result<Option<SelfTest>, journal::Error>,
+    code: ExitCode,
+    heard: Option<ExitCode>,
+) -> (Option<SelfTest>, ExitCode) {
+    match tested {
+        Ok(Some(test)) => {
+            let code = self_test::ended(code, &test, heard);
+            (Some(test), code)
+        }
+        Ok(None) => {
+            if wanted {
+                output::say(
+                    "note: there was no self-test: only the checks of a backup that passes can be tested",
+                );
+            }
+            (None, code)
+        }
+        Err(error) => {
+            output::say(&format!(
+                "warning: there was no self-test: {}",
+                encode::sentence(&error.to_string())
+            ));
+            (None, if code == ExitCode::Passed { ExitCode::Inconclusive } else { code })
         }
     }
 }
@@ -252,7 +312,13 @@ fn ended(outcome: &RunOutcome, skipped: usize, heard: Option<ExitCode>) -> ExitC
     ExitCode::of_run(&verdicts, bug, blemished || !outcome.degraded.is_empty())
 }
 
-fn result(outcome: &RunOutcome, page: Option<&Path>, code: ExitCode, shown: Shown) -> String {
+fn result(
+    outcome: &RunOutcome,
+    tested: Option<&SelfTest>,
+    page: Option<&Path>,
+    code: ExitCode,
+    shown: Shown,
+) -> String {
     let drills: Vec<_> = outcome
         .drills
         .iter()
@@ -265,10 +331,14 @@ fn result(outcome: &RunOutcome, page: Option<&Path>, code: ExitCode, shown: Show
             let paint = output::with_surroundings(output::stdout_is_terminal(), |around| around.paint());
             let words = summary(&drills, Style { paint, columns, quiet });
             let page = page.map(|page| format!("page of this run: {}\n", page.display()));
-            return if quiet { words } else { words + &heads(outcome) + &page.unwrap_or_default() };
+            let told = tested.filter(|test| !quiet || !test.all_detected() || !test.is_complete());
+            let told = told.map(|test| report::self_test::text(test, layout::Page { paint, columns }));
+            let told = told.map(|text| if words.is_empty() { text } else { format!("\n{text}") });
+            let around = if quiet { String::new() } else { heads(outcome) + &page.unwrap_or_default() };
+            return words + &around + &told.unwrap_or_default();
         }
-        Shown::Document => json::document(&run_id, code.number(), &drills),
-        Shown::Events => json::last_line(&run_id, code.number(), &drills),
+        Shown::Document => json::document(&run_id, code.number(), &drills, tested),
+        Shown::Events => json::last_line(&run_id, code.number(), &drills, tested),
     };
     written.unwrap_or_else(|error| {
         output::say(&format!("error: the result can't be made: {error}"));

@@ -12,6 +12,7 @@ mod fill;
 mod last;
 mod lease;
 mod opening;
+mod rehearsal;
 mod run;
 pub mod settings;
 mod site;
@@ -35,9 +36,11 @@ pub use anchor::{
 pub use error::Error;
 pub use lease::PlanServers;
 pub use opening::open as open_backup;
+pub use rehearsal::Rehearsal;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
 
+use crate::archive::Toc;
 use crate::catalog::{Backup, Catalog, ConsistencyPoint};
 use crate::clock::{Phase, Stopwatch};
 use crate::digest::Digest;
@@ -52,13 +55,14 @@ use crate::proof::{self, Fingerprint, Narrowed, NotNarrowed, Revealed};
 use crate::record::{ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
 use crate::restore::{self, Archive, Halted, Manner, Restored, Scratch, WayIn};
 use crate::stamp::Stamp;
-use crate::store::{self, ChecksumAlgorithm, Store, Tuning};
+use crate::store::{self, ChecksumAlgorithm, Damage, Store, Tuning};
 use crate::verdict::{Blame, Code, Reason};
 
 /// How long the rows that differ may be looked for.
 const LOCATE_DEADLINE: Duration = Duration::from_secs(600);
 
 /// What a drill is given beside its plan.
+#[derive(Clone)]
 pub struct Outside<'a> {
     /// The run it belongs to.
     pub run_id: Uuid,
@@ -76,6 +80,9 @@ pub struct Outside<'a> {
     pub previous: Option<&'a Record>,
     /// Cancelled when somebody wants the run to end.
     pub cancel: CancellationToken,
+    /// What the store is seen through, where the drill is to find it; none in a drill that is
+    /// evidence of anything.
+    pub damage: Option<Damage>,
 }
 
 /// What a drill owns and must not leave behind, with what the end of it needs to know.
@@ -98,30 +105,7 @@ pub struct Drill {
 /// Runs one drill. Whatever happens there is a record, and whatever stops it cleans up. The
 /// record is complete but for its place in the log and its verdict.
 pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) -> Drill {
-    events.emit(EventKind::DrillStarted);
-    let watch = Stopwatch::start();
-    let mut record = begin::record(service, outside, watch);
-    let mut timeline = Timeline::new(watch, events.clone());
-    let mut owned = Owned::default();
-
-    let stages = Stages { service, outside, events, watch };
-    let outcome = {
-        let whole = contained(stages.all(&mut record, &mut timeline, &mut owned));
-        tokio::select! {
-            biased;
-            () = outside.cancel.cancelled() => Err(interrupted()),
-            ended = tokio::time::timeout(service.deadline, whole) => ended.unwrap_or_else(|_| Err(overdue(service))),
-        }
-    };
-    if let Err(reason) = outcome {
-        let phase = timeline.halt();
-        let mut reason = explained(reason, &owned).await;
-        // Who stops a whole group of processes stops the scratch server first, at times.
-        if outside.cancel.is_cancelled() && reason.code.blame() == Blame::Environment {
-            reason = interrupted();
-        }
-        record.halt = Some(Halt::new(reason, phase));
-    }
+    let Through { watch, mut record, mut timeline, mut owned, .. } = go(service, outside, events).await;
     timeline.enter(Phase::Cleanup);
     record.cleanup = owned.lease.end(service, outside.journal).await;
     timeline.close();
@@ -131,9 +115,60 @@ pub async fn drill(service: &Service, outside: &Outside<'_>, events: &Events) ->
     Drill { record, revealed: owned.revealed }
 }
 
+/// A drill that is through its stages, one way or another, and has not cleaned up.
+struct Through {
+    watch: Stopwatch,
+    record: Record,
+    timeline: Timeline,
+    owned: Owned,
+    /// What stands; none where something stopped it.
+    standing: Option<Standing>,
+}
+
+/// Goes through the stages, as far as they can be gone through.
+async fn go(service: &Service, outside: &Outside<'_>, events: &Events) -> Through {
+    events.emit(EventKind::DrillStarted);
+    let watch = Stopwatch::start();
+    let mut record = begin::record(service, outside, watch);
+    let mut timeline = Timeline::new(watch, events.clone());
+    let mut owned = Owned::default();
+
+    let stages = Stages { service, outside, events, watch };
+    let outcome = bounded(service, outside, stages.all(&mut record, &mut timeline, &mut owned)).await;
+    let standing = match outcome {
+        Ok(standing) => Some(standing),
+        Err(reason) => {
+            let phase = timeline.halt();
+            let mut reason = explained(reason, &owned).await;
+            // Who stops a whole group of processes stops the scratch server first, at times.
+            if outside.cancel.is_cancelled() && reason.code.blame() == Blame::Environment {
+                reason = interrupted();
+            }
+            record.halt = Some(Halt::new(reason, phase));
+            None
+        }
+    };
+    Through { watch, record, timeline, owned, standing }
+}
+
+/// The outcome of `stages`, unless somebody wants them to end or their deadline is over.
+async fn bounded<T>(
+    service: &Service,
+    outside: &Outside<'_>,
+    stages: impl Future<Output = Result<T, Reason>>,
+) -> Result<T, Reason> {
+    tokio::select! {
+        biased;
+        () = outside.cancel.cancelled() => Err(interrupted()),
+        ended = tokio::time::timeout(service.deadline, contained(stages)) => {
+            ended.unwrap_or_else(|_| Err(overdue(service)))
+        }
+    }
+}
+
 /// The outcome of `stages`, or that a bug cut them off: then, too, there is a record, and what
 /// they made is removed.
-async fn contained(stages: impl Future<Output = Result<(), Reason>>) -> Result<(), Reason> {
+async fn contained<T>(stages: impl Future<Output = Result<T, Reason>>) -> Result<T, Reason> {
     let caught = AssertUnwindSafe(stages).catch_unwind().await;
     caught.unwrap_or_else(|_| {
         let remedy = "report this as a bug of firedrill, with what it wrote to stderr";
@@ -181,6 +216,13 @@ struct Chosen {
     stamp: Option<Stamp>,
 }
 
+/// What stands when all stages are through.
+struct Standing {
+    restored: Restored,
+    source: Option<Fingerprint>,
+    backup: Backup,
+}
+
 /// The stages, in their order.
 struct Stages<'a> {
     service: &'a Service,
@@ -195,7 +237,7 @@ impl Stages<'_> {
         record: &mut Record,
         timeline: &mut Timeline,
         owned: &mut Owned,
-    ) -> Result<(), Reason> {
+    ) -> Result<Standing, Reason> {
         timeline.enter(Phase::Select);
         let Chosen { store, backup, opened, stamp } = self.choose(record, owned).await?;
 
@@ -225,19 +267,22 @@ impl Stages<'_> {
         timeline.enter(Phase::Proof);
         let restored = self.rows_of(came, scratch, &store, &backup, record).await?;
         fill::objects(record, objects);
-        let source = stamp.as_ref().map(|stamp| &stamp.fingerprint);
-        let tables = self.prove(&toc, &restored, source, scratch, record).await?;
+        let source = stamp.map(|stamp| stamp.fingerprint);
+        let tables = self.prove(&toc, &restored, source.as_ref(), scratch, record).await?;
         let revealed = self.locate(&restored, &tables, scratch, &store, &backup, record).await;
         self.anchor_holds(&store, &backup, record).await?;
         timeline.close();
         owned.revealed = revealed;
-        Ok(())
+        Ok(Standing { restored, source, backup })
     }
 
     /// Lists, chooses, and opens the archive up to the end of its table of contents.
     async fn choose(&self, record: &mut Record, owned: &mut Owned) -> Result<Chosen, Reason> {
         let backup = &self.service.backup;
-        let store = Store::open(&backup.location, &backup.store).await.map_err(|error| error.reason())?;
+        let mut store = Store::open(&backup.location, &backup.store).await.map_err(|error| error.reason())?;
+        if let Some(damage) = &self.outside.damage {
+            store = store.damaged(damage.clone());
+        }
         owned.store = Some(store.clone());
         let way = WayIn::of(backup).map_err(|error| error.reason())?;
         let listing = store.list().await.map_err(|error| error.reason())?;
@@ -408,7 +453,7 @@ impl Stages<'_> {
     /// The rows that came back are the rows of the archive, and the plan's questions.
     async fn prove(
         &self,
-        toc: &crate::archive::Toc,
+        toc: &Toc,
         restored: &Restored,
         source: Option<&Fingerprint>,
         scratch: &Scratch,
@@ -441,21 +486,31 @@ impl Stages<'_> {
         let found = proof::compare_objects(toc, restored, scratch).await.map_err(refused)?;
         record.objects = Some(fill::found(found));
         self.examine(scratch, record).await.map_err(refused)?;
-
-        let last = last::answers(self.outside.previous);
-        let now = Timestamp::now();
-        let reports = proof::put(checks, scratch, now, &last, self.events).await.map_err(refused)?;
+        let reports = self.ask(Timestamp::now(), scratch, record).await.map_err(refused)?;
         if let Some((source, mut beside)) = beside {
             proof::compare_newest(source, &reports, &mut beside);
             fill::beside_rows(record, beside);
         }
+        Ok(tables)
+    }
+
+    /// The plan's questions, as of `now`.
+    async fn ask(
+        &self,
+        now: Timestamp,
+        scratch: &Scratch,
+        record: &mut Record,
+    ) -> Result<Vec<proof::CheckReport>, proof::Error> {
+        let checks = &self.service.checks;
+        let last = last::answers(self.outside.previous);
+        let reports = proof::put(checks, scratch, now, &last, self.events).await?;
         fill::content_age(record, &reports);
         record.checks = Some(crate::record::Checks::of(
             checks.iter().map(|check| check.answers() as u64).sum(),
             self.service.content_only,
             reports.iter().map(fill::check).collect(),
         ));
-        Ok(tables)
+        Ok(reports)
     }
 
     /// Which rows of a table differ, if any do: both sides are read once more. That it takes too
@@ -553,8 +608,8 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_reason_like_any_other() {
         assert_eq!(contained(async { Ok(()) }).await, Ok(()));
-        assert_eq!(contained(async { Err(interrupted()) }).await, Err(interrupted()));
-        let caught = contained(async { panic!("on purpose, for a test") }).await;
+        assert_eq!(contained(async { Err::<(), _>(interrupted()) }).await, Err(interrupted()));
+        let caught: Result<(), Reason> = contained(async { panic!("on purpose, for a test") }).await;
         assert_eq!(caught.unwrap_err().code, Code::Internal);
     }
 }

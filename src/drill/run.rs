@@ -97,6 +97,7 @@ pub async fn run(
             reveal_keys: request.reveal_keys,
             previous: previous.as_ref(),
             cancel: cancel.clone(),
+            damage: None,
         };
         let events = Events::new(&service.name, observer.clone());
         if let Err(error) = journal.drill_started(&service.name) {

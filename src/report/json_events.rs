@@ -121,6 +121,15 @@ pub enum Told<'a> {
         /// One line.
         text: &'a str,
     },
+    /// A step of a self-test has begun, after the drill of the intact backup.
+    SelfTesting {
+        /// Which kind of damage it is; 0 before the first.
+        step: usize,
+        /// How many there are.
+        steps: usize,
+        /// What is done, in words.
+        doing: &'static str,
+    },
     /// The drill is judged and cleaned up.
     DrillFinished {
         /// `pass`, `inconclusive` or `fail`.
@@ -281,6 +290,9 @@ fn told(kind: &EventKind) -> Option<Told<'_>> {
         }
         EventKind::TableCompared { table, equal } => Told::TableCompared { table, equal: *equal },
         EventKind::CheckFinished { check, passed } => Told::CheckFinished { check, passed: *passed },
+        EventKind::SelfTesting { step, steps, doing } => {
+            Told::SelfTesting { step: *step, steps: *steps, doing }
+        }
         EventKind::Warned { code, text } => Told::Warned { code, text },
         EventKind::DrillFinished { verdict, reasons } => Told::DrillFinished {
             verdict: verdict.as_str(),

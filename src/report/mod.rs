@@ -23,6 +23,7 @@ pub mod revealed;
 #[cfg(test)]
 pub(crate) mod sample;
 mod screen;
+pub mod self_test;
 pub mod standing;
 pub mod stock;
 pub mod stored;

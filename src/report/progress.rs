@@ -45,6 +45,8 @@ pub struct Progress {
     pub failed_checks: usize,
     /// Warnings so far.
     pub warnings: usize,
+    /// The step of a self-test that runs now, how many there are, what is done and since when.
+    pub self_test: Option<(usize, usize, &'static str, Instant)>,
     /// The verdict, with what the drill took, once it is over.
     pub finished: Option<(Verdict, Duration)>,
 }
@@ -85,6 +87,7 @@ impl Progress {
             finished_checks: 0,
             failed_checks: 0,
             warnings: 0,
+            self_test: None,
             finished: None,
         }
     }
@@ -116,6 +119,10 @@ impl Progress {
                 self.failed_checks += usize::from(!passed);
             }
             EventKind::Warned { .. } => self.warnings += 1,
+            EventKind::SelfTesting { step, steps, doing } => {
+                self.self_test = Some((*step, *steps, doing, now));
+                self.finished = None;
+            }
             EventKind::DrillFinished { verdict, .. } => {
                 self.finished = Some((*verdict, now.saturating_duration_since(self.started_at)));
                 self.phase = None;

@@ -56,6 +56,14 @@ fn rest(finished: usize, hidden: usize) -> Option<String> {
 /// The line of a drill, and one for each thing that runs now.
 fn drill(service: &str, progress: &Progress, now: Instant, paint: Paint) -> Vec<String> {
     let service = encode::name(service, SERVICE_COLUMNS);
+    if let Some((step, steps, doing, since)) = progress.self_test {
+        let elapsed = encode::duration(now.saturating_duration_since(since));
+        let service = paint.bold(service);
+        return vec![
+            format!("{service} self-test {elapsed}"),
+            format!("  {} {doing}", bar(step as u64, steps as u64)),
+        ];
+    }
     let Some((phase, since)) = progress.phase else {
         return vec![format!("{} waiting", paint.bold(service))];
     };

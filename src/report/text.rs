@@ -73,6 +73,10 @@ fn line(event: &EventKind, progress: &Progress) -> Option<String> {
         EventKind::CheckFinished { check, passed: false } => {
             Some(format!("check not passed: {}", encode::name(check, NAME_COLUMNS)))
         }
+        EventKind::SelfTesting { step: 0, doing, .. } => Some(format!("self-test: {doing}")),
+        EventKind::SelfTesting { step, steps, doing } => {
+            Some(format!("self-test, {step} of {steps}: {doing}"))
+        }
         EventKind::Warned { code, text } => Some(format!("warning: {} [{code}]", encode::sentence(text))),
         EventKind::DrillFinished { verdict, reasons } => {
             let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_str()).collect();

@@ -13,6 +13,9 @@ use crate::verdict::Code;
 /// The name of the database that a drill restores into; its cluster holds no other.
 pub const DATABASE: &str = "firedrill_scratch";
 
+/// The name under which that database is kept while copies stand in its place.
+const KEPT: &str = "firedrill_kept";
+
 /// The database that is restored into: in a throwaway cluster of its own, or one that somebody
 /// has named.
 pub struct Scratch {
@@ -142,6 +145,46 @@ impl Scratch {
     /// In which way amounts of money are read, if that was settled.
     pub fn monetary(&self) -> Option<&Monetary> {
         self.monetary.get()
+    }
+
+    /// Puts the database of a cluster of its own aside, so that copies can take its place. Nobody
+    /// may be connected to it; from now on [`Scratch::connect`] finds a copy, or nothing.
+    ///
+    /// # Errors
+    /// The server refused, or it is not the drill's own.
+    pub async fn set_aside(&self) -> Result<(), Error> {
+        let rename =
+            format!("ALTER DATABASE {} RENAME TO {}", quote_identifier(DATABASE), quote_identifier(KEPT));
+        self.own_server().await?.run(&rename).await.map_err(|error| Error::postgres(&error))
+    }
+
+    /// Puts a fresh copy of what was set aside in its place, and removes the copy before it.
+    ///
+    /// # Errors
+    /// As [`Scratch::set_aside`].
+    pub async fn copy_anew(&self, toc: &Toc) -> Result<(), Error> {
+        let session = self.own_server().await?;
+        let name = quote_identifier(DATABASE);
+        let remove = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        session.run(&remove).await.map_err(|error| Error::postgres(&error))?;
+        let create = format!("CREATE DATABASE {name} TEMPLATE {}", quote_identifier(KEPT));
+        session.run(&create).await.map_err(|error| Error::postgres(&error))?;
+        // Settings of a database are not copied with it.
+        apply_properties(&session, DATABASE, toc).await?;
+        match self.monetary.get() {
+            Some(monetary) => self.alter_monetary(&session, &monetary.name).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A session beside the scratch database, on a server of its own.
+    async fn own_server(&self) -> Result<Session, Error> {
+        match &self.home {
+            Home::Own(cluster) => own_session(cluster, "postgres").await,
+            Home::Hosted(_) | Home::Given(_) => {
+                Err(Error::lost("the copying of a database on a given server"))
+            }
+        }
     }
 
     /// That the server has every extension that the archive needs.

@@ -10,6 +10,7 @@ mod authority;
 mod azure;
 pub(crate) mod connection;
 mod convoy;
+mod damaged;
 mod details;
 mod download;
 mod driver;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use convoy::{Berths, Convoy, ConvoyPart};
+pub use damaged::{Damage, Harm};
 pub use details::{ChecksumAlgorithm, Details, StoredChecksum};
 pub use download::{Download, Tuning};
 pub use environment::Environment;
@@ -45,6 +47,7 @@ pub use shaping::Shaping;
 pub use traffic::Traffic;
 
 use azure::Azure;
+use damaged::Damaged;
 use driver::{Driver, Fault, FaultKind};
 use local::Local;
 use retry::{Question, Retry};
@@ -117,6 +120,18 @@ impl Store {
         let (retry, line) = (Retry::new(patience.clone()), Line::new(shaping));
         let inside = Inside { location: location.clone(), driver, retry, line };
         Ok(Store { inside: Arc::new(inside) })
+    }
+
+    /// The same store as it would look with that damage; it is read through a view that alters
+    /// bytes on their way in, and nothing in the store is touched.
+    pub fn damaged(&self, damage: Damage) -> Store {
+        let inside = Inside {
+            location: self.inside.location.clone(),
+            driver: Box::new(Damaged::new(self.inside.clone(), damage)),
+            retry: Retry::new(self.inside.retry.patience.clone()),
+            line: Line::new(Shaping::default()),
+        };
+        Store { inside: Arc::new(inside) }
     }
 
     /// Where it looks.

@@ -46,7 +46,7 @@ pub fn demo(_: &Arguments, places: &Places) -> Result<ExitCode, Refusal> {
     let plan = plan::load(&plan).map_err(|faults| Refusal::of_plan(&faults))?;
     output::say("drilling the backup");
     let request = RunRequest { plan, state, trigger: Trigger::Demo, reveal_keys: false };
-    let code = drill_and_show(request, Shown::Text { quiet: false })?;
+    let code = drill_and_show(request, None, Shown::Text { quiet: false })?;
     if code == ExitCode::Passed {
         output::say("the sample and its backup are removed; for your own, write a plan and 'firedrill run'");
     }
