@@ -87,6 +87,15 @@ pub enum EventKind {
         /// Its name.
         name: Arc<str>,
     },
+    /// How long parts of the restore waited for each other, told at its end.
+    Waited {
+        /// Reading, for bytes of the store.
+        store: Duration,
+        /// Decoders, for somebody to take their rows; all of them together.
+        server: Duration,
+        /// Connections to the server, for something to do; all of them together.
+        rows: Duration,
+    },
     /// What the proof will have to do is known.
     ProofPlanned {
         /// Tables to be read back.

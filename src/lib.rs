@@ -31,6 +31,7 @@ pub mod restore;
 pub mod stamp;
 
 // whole
+pub mod bench;
 pub mod drill;
 pub mod journal;
 pub mod recovery;

@@ -33,7 +33,8 @@ const ROOMS: &[&str] = &[
     "journal",
     "drill",
     "recovery",
-    "self_test", //
+    "self_test",
+    "bench", //
     // faces
     "exit_code",
     "report",

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and the way from a question to an exit code.
 
 mod backups;
+mod bench;
 mod bug;
 mod completions;
 mod demo;
@@ -49,6 +50,7 @@ struct Arguments {
 enum Command {
     Run(run::Arguments),
     Restore(restore::Arguments),
+    Bench(bench::Arguments),
     Backups(backups::Arguments),
     History(history::Arguments),
     Stamp(stamp::Arguments),
@@ -78,6 +80,7 @@ fn dispatch(Arguments { places, command }: Arguments) -> ExitCode {
     let ended = match command {
         Command::Run(arguments) => run::run(&arguments, &places),
         Command::Restore(arguments) => restore::restore(&arguments, &places),
+        Command::Bench(arguments) => bench::bench(&arguments, &places),
         Command::Backups(arguments) => backups::backups(&arguments, &places),
         Command::History(arguments) => history::history(&arguments, &places),
         Command::Stamp(arguments) => stamp::stamp(&arguments, &places),

@@ -23,6 +23,8 @@ enum Document {
     Evidence,
     /// What 'firedrill backups --json' prints
     Backups,
+    /// What 'firedrill bench --json' prints
+    Bench,
     /// What 'firedrill history --json' prints
     History,
     /// The statement that 'firedrill evidence review' writes
@@ -36,6 +38,7 @@ pub fn schema(arguments: &Arguments) -> Result<ExitCode, Refusal> {
     let schema = match arguments.document {
         Document::Evidence => evidence::schema(),
         Document::Backups => schemars::schema_for!(report::backups::Document).to_value(),
+        Document::Bench => schemars::schema_for!(report::bench::Document).to_value(),
         Document::History => schemars::schema_for!(report::history::Document).to_value(),
         Document::Review => evidence::review_schema(),
         Document::Stamp => stamp::schema(),

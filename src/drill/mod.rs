@@ -55,7 +55,7 @@ use crate::proof::{self, Fingerprint, Narrowed, NotNarrowed, Revealed};
 use crate::record::{ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
 use crate::restore::{self, Archive, Halted, Manner, Restored, Scratch, WayIn};
 use crate::stamp::Stamp;
-use crate::store::{self, ChecksumAlgorithm, Damage, Store, Tuning};
+use crate::store::{self, ChecksumAlgorithm, Damage, Shaping, Store, Tuning};
 use crate::verdict::{Blame, Code, Reason};
 
 /// How long the rows that differ may be looked for.
@@ -83,6 +83,8 @@ pub struct Outside<'a> {
     /// What the store is seen through, where the drill is to find it; none in a drill that is
     /// evidence of anything.
     pub damage: Option<Damage>,
+    /// How slow the store is made: a drill makes it no slower than it is.
+    pub shaping: Shaping,
 }
 
 /// What a drill owns and must not leave behind, with what the end of it needs to know.
@@ -279,7 +281,8 @@ impl Stages<'_> {
     /// Lists, chooses, and opens the archive up to the end of its table of contents.
     async fn choose(&self, record: &mut Record, owned: &mut Owned) -> Result<Chosen, Reason> {
         let backup = &self.service.backup;
-        let mut store = Store::open(&backup.location, &backup.store).await.map_err(|error| error.reason())?;
+        let store = Store::open_shaped(&backup.location, &backup.store, self.outside.shaping).await;
+        let mut store = store.map_err(|error| error.reason())?;
         if let Some(damage) = &self.outside.damage {
             store = store.damaged(damage.clone());
         }

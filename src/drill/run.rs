@@ -14,6 +14,7 @@ use crate::journal::{self, Abandoned, Journal, StateDirectory};
 use crate::plan::{Plan, Service};
 use crate::proof::Revealed;
 use crate::record::{AbandonedRun, Record, RunId, Trigger};
+use crate::store::Shaping;
 use crate::verdict::Reason;
 
 /// What a run is asked for.
@@ -98,6 +99,7 @@ pub async fn run(
             previous: previous.as_ref(),
             cancel: cancel.clone(),
             damage: None,
+            shaping: Shaping::default(),
         };
         let events = Events::new(&service.name, observer.clone());
         if let Err(error) = journal.drill_started(&service.name) {

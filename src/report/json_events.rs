@@ -278,7 +278,10 @@ fn told(kind: &EventKind) -> Option<Told<'_>> {
         EventKind::RestorePlanned { tables, post_data } => {
             Told::RestorePlanned { tables: *tables, post_data: *post_data }
         }
-        EventKind::BytesFetched { .. } | EventKind::RowsLoaded { .. } | EventKind::RowsReadBack { .. } => {
+        EventKind::BytesFetched { .. }
+        | EventKind::RowsLoaded { .. }
+        | EventKind::RowsReadBack { .. }
+        | EventKind::Waited { .. } => {
             return None;
         }
         EventKind::TableStarted { table } => Told::TableStarted { table },

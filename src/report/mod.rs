@@ -4,6 +4,7 @@
 //! line, [`json_events`] for programs. The final word is [`summary`]'s.
 
 pub mod backups;
+pub mod bench;
 mod caveats;
 mod detail;
 pub mod encode;

@@ -109,6 +109,7 @@ impl Progress {
                 self.planned.proof_rows = *rows;
                 self.planned.checks = *checks;
             }
+            EventKind::Waited { .. } => {}
             EventKind::RowsReadBack { rows } => add(&mut self.read_back_rows, *rows),
             EventKind::TableCompared { equal, .. } => {
                 self.compared_tables += 1;

@@ -95,6 +95,7 @@ fn line(event: &EventKind, progress: &Progress) -> Option<String> {
         | EventKind::EntryFinished { .. }
         | EventKind::ProofPlanned { .. }
         | EventKind::RowsReadBack { .. }
+        | EventKind::Waited { .. }
         | EventKind::TableCompared { equal: true, .. }
         | EventKind::CheckFinished { passed: true, .. } => None,
     }

@@ -1,7 +1,7 @@
 //! The board between the stream and the connections: what is open, what may be taken next,
 //! what came of it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,17 @@ pub enum Work {
     Mark(Box<(Arc<Load>, Loaded)>),
 }
 
+/// What may be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Bytes of the store.
+    Store,
+    /// Somebody who takes rows.
+    Server,
+    /// Something to do.
+    Rows,
+}
+
 /// Shared by the reading thread, the decoders and the connections.
 pub struct Board {
     state: Mutex<State>,
@@ -43,6 +54,8 @@ pub struct Board {
     pub abandoned: CancellationToken,
     watch: Stopwatch,
     events: Events,
+    /// How long was waited for each of [`Wait`], in microseconds.
+    waits: [AtomicU64; 3],
     /// Whether loads are marked before anything that depends on them begins.
     marking: bool,
 }
@@ -115,8 +128,29 @@ impl Board {
             abandoned,
             watch,
             events,
+            waits: Default::default(),
             marking,
         }
+    }
+
+    /// Somebody has waited from `began` until now.
+    pub fn waited(&self, what: Wait, began: Duration) {
+        let micros = self.watch.elapsed().saturating_sub(began).as_micros();
+        let [store, server, rows] = &self.waits;
+        let sum = match what {
+            Wait::Store => store,
+            Wait::Server => server,
+            Wait::Rows => rows,
+        };
+        sum.fetch_add(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Tells how long was waited in all.
+    pub fn tell_waits(&self) {
+        let [store, server, rows] =
+            [0, 1, 2].map(|at: usize| self.waits.get(at).map_or(0, |sum| sum.load(Ordering::Relaxed)));
+        let time = Duration::from_micros;
+        self.events.emit(EventKind::Waited { store: time(store), server: time(server), rows: time(rows) });
     }
 
     /// Opens a load, waiting while too many are open; nothing when the restore is over.
@@ -210,9 +244,11 @@ impl Board {
                 Look::Work(work) => return Some(work),
                 Look::Over => return None,
                 Look::Wait => {
+                    let began = self.elapsed();
                     self.idle.fetch_add(1, Ordering::SeqCst);
                     changed.await;
                     self.idle.fetch_sub(1, Ordering::SeqCst);
+                    self.waited(Wait::Rows, began);
                 }
             }
         }

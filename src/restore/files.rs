@@ -16,7 +16,7 @@ use crate::archive::{
 };
 use crate::digest::Hasher;
 use crate::event::{EventKind, Events};
-use crate::restore::board::Board;
+use crate::restore::board::{Board, Wait};
 use crate::restore::listing::{FileListing, name_below, read_files};
 use crate::restore::spans;
 use crate::restore::stream::{Read, Reader, Ways};
@@ -339,6 +339,7 @@ impl Lane {
                 return Ok(listing);
             };
             self.board.note(spans::Kind::Download, began);
+            self.board.waited(Wait::Store, began);
             self.shared.events.emit(EventKind::BytesFetched { bytes: part.bytes.len() as u64 });
             hasher.update(&part.bytes);
             if part.ends

@@ -396,6 +396,7 @@ pub async fn go_on(
     let working = work(place, jobs);
     let (worked, read) = tokio::join!(working, join_reader(reading, &board));
     drop(abandon);
+    board.tell_waits();
     finish(worked, read, &board)
         .map(|(read, outcome)| {
             let loads = Loads::sort(&toc, &dispositions, outcome);

@@ -15,7 +15,7 @@ use crate::archive::{
 };
 use crate::digest::Digest;
 use crate::restore::Error;
-use crate::restore::board::Board;
+use crate::restore::board::{Board, Wait};
 use crate::restore::chunks::{Message, Stream, stream, stream_behind};
 use crate::restore::input::Input;
 use crate::restore::load::{Feed, Load, Piece, Planned, Way};
@@ -143,6 +143,7 @@ impl Reader {
     fn next_part(&self, input: &mut Input) -> Result<Option<Bytes>, Error> {
         let began = self.board.elapsed();
         let part = self.wait_for(input.next())?;
+        self.board.waited(Wait::Store, began);
         if part.is_some() {
             self.board.note(Kind::Download, began);
         }
@@ -247,7 +248,9 @@ impl Decoder {
 
     /// Hands a piece over; an error ends a decoder whose restore is over.
     fn push(&self, piece: Piece) -> Result<(), Error> {
+        let began = self.board.elapsed();
         let wanted = self.runtime.block_on(self.feed.push(piece, &self.board.cancel));
+        self.board.waited(Wait::Server, began);
         self.board.stir();
         if wanted { Ok(()) } else { Err(Error::lost("the restore")) }
     }

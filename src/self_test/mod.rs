@@ -30,7 +30,7 @@ use crate::plan::{Select, Service};
 use crate::record::{Cleanup, Record, Selected, Trigger};
 use crate::self_test::detection::{detection, is_of_the_surroundings};
 use crate::self_test::draw::Draw;
-use crate::store::{Damage, Location};
+use crate::store::{Damage, Location, Shaping};
 use crate::verdict::{Code, Reason, Verdict};
 
 pub use detection::Detection;
@@ -161,6 +161,7 @@ pub async fn self_test(
         cancel: cancel.clone(),
         reveal_keys: false,
         damage: None,
+        shaping: Shaping::default(),
     };
     let backup = label(request.passed, &request.service.backup.location);
     let mut service = request.service.clone();

@@ -1,7 +1,7 @@
 //! `firedrill report`: what stored evidence says, for people and for machines.
 
 pub mod kept;
-mod write;
+pub mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

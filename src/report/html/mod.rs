@@ -5,6 +5,7 @@
 //! escape every value. Bars and charts are SVG of our own, drawn from numbers alone.
 
 mod bar;
+mod bench;
 mod card;
 mod chart;
 mod controls;
@@ -42,6 +43,14 @@ pub struct Shown<'a> {
     pub stocks: &'a BTreeMap<String, Stock>,
     /// What is to be known of the whole, such as the period; may be empty.
     pub notes: &'a [String],
+}
+
+/// The page of a benchmark, as HTML.
+///
+/// # Errors
+/// As [`page`].
+pub fn bench_page(bench: &crate::bench::Bench) -> Result<String, fmt::Error> {
+    bench::BenchPage::of(bench).render().map_err(|_| fmt::Error)
 }
 
 /// The page, as HTML.

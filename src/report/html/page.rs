@@ -24,7 +24,7 @@ use crate::report::stored::Series;
 use crate::report::{caveats, encode};
 
 /// The one style of the page; its digest stands in the page's policy.
-const STYLE: &str = include_str!("templates/style.css");
+pub const STYLE: &str = include_str!("templates/style.css");
 
 /// How many services are shown in detail; every one has a card.
 const DETAILED_MAX: usize = 200;

@@ -1,0 +1,185 @@
+//! What is tried: the points of a grid, each a way to restore.
+
+use crate::plan::{CopyForm, Engine, Service, Settings};
+
+/// A grid of more points than this takes longer than anybody waits.
+pub const POINTS_MAX: usize = 64;
+
+/// A way to restore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// What restores.
+    pub engine: Engine,
+    /// Connections to the scratch server: each takes rows, or builds an index.
+    pub jobs: usize,
+    /// Reads of the store that are under way at once.
+    pub connections: usize,
+    /// The size of such a read.
+    pub part_bytes: u64,
+    /// In which form rows go to the server; pg_restore sends text always.
+    pub copy: CopyForm,
+    /// How the scratch server is set.
+    pub settings: Settings,
+}
+
+impl Point {
+    /// The way that the plan names for `service`, on a machine of so many cores.
+    pub fn of(service: &Service, cores: usize) -> Point {
+        let tuning = service.restore.tuning();
+        Point {
+            engine: service.restore.engine,
+            jobs: service.restore.jobs.unwrap_or(cores),
+            connections: tuning.connections,
+            part_bytes: tuning.part_bytes,
+            copy: service.restore.copy,
+            settings: service.scratch.settings,
+        }
+        .normal()
+    }
+
+    /// The service, restored in this way.
+    pub fn applied(self, service: &Service) -> Service {
+        let mut service = service.clone();
+        service.restore.engine = self.engine;
+        service.restore.jobs = Some(self.jobs);
+        service.restore.connections = Some(self.connections);
+        service.restore.part_bytes = Some(self.part_bytes);
+        service.restore.copy = self.copy;
+        service.scratch.settings = self.settings;
+        service
+    }
+
+    fn normal(self) -> Point {
+        match self.engine {
+            Engine::Native => self,
+            Engine::PgRestore => Point { copy: CopyForm::Text, ..self },
+        }
+    }
+}
+
+/// The values that are tried of each setting; an empty list stands for the plan's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grid {
+    /// Of what restores.
+    pub engines: Vec<Engine>,
+    /// Of the connections to the scratch server.
+    pub jobs: Vec<usize>,
+    /// Of the reads of the store.
+    pub connections: Vec<usize>,
+    /// Of their size.
+    pub part_bytes: Vec<u64>,
+    /// Of the form of rows.
+    pub copy: Vec<CopyForm>,
+    /// Of the settings of the scratch server.
+    pub settings: Vec<Settings>,
+}
+
+impl Grid {
+    /// Every point of it once, beginning with the plan's own values where lists are empty; without
+    /// any list, the plan's own way and a few beside it. None if they are too many.
+    pub fn points(&self, own: Point) -> Option<Vec<Point>> {
+        if *self == Grid::default() {
+            return Some(around(own));
+        }
+        let many = [self.engines.len(), self.jobs.len(), self.connections.len(), self.part_bytes.len()]
+            .into_iter()
+            .chain([self.copy.len(), self.settings.len()])
+            .fold(1_usize, |product, length| product.saturating_mul(length.max(1)));
+        if many > POINTS_MAX {
+            return None;
+        }
+        let mut points = vec![own];
+        points = varied(&points, &self.engines, |point, engine| Point { engine, ..point });
+        points = varied(&points, &self.jobs, |point, jobs| Point { jobs, ..point });
+        points = varied(&points, &self.connections, |point, connections| Point { connections, ..point });
+        points = varied(&points, &self.part_bytes, |point, part_bytes| Point { part_bytes, ..point });
+        points = varied(&points, &self.copy, |point, copy| Point { copy, ..point });
+        points = varied(&points, &self.settings, |point, settings| Point { settings, ..point });
+        Some(distinct(points))
+    }
+}
+
+fn varied<T: Copy>(points: &[Point], values: &[T], with: impl Fn(Point, T) -> Point) -> Vec<Point> {
+    if values.is_empty() {
+        return points.to_vec();
+    }
+    let each = |point: &Point| values.iter().map(|value| with(*point, *value)).collect::<Vec<_>>();
+    points.iter().flat_map(each).collect()
+}
+
+/// One setting at a time, in the direction that may pay.
+fn around(own: Point) -> Vec<Point> {
+    let other = match own.settings {
+        Settings::Durable => Settings::Fast,
+        Settings::Fast => Settings::Durable,
+    };
+    let engine = match own.engine {
+        Engine::Native => Engine::PgRestore,
+        Engine::PgRestore => Engine::Native,
+    };
+    distinct(vec![
+        own,
+        Point { jobs: (own.jobs / 2).max(1), ..own },
+        Point { jobs: own.jobs.saturating_mul(2), ..own },
+        Point { connections: own.connections.saturating_mul(2), ..own },
+        Point { settings: other, ..own },
+        Point { engine, ..own },
+    ])
+}
+
+fn distinct(points: Vec<Point>) -> Vec<Point> {
+    let mut seen = Vec::new();
+    for point in points.into_iter().map(Point::normal) {
+        if !seen.contains(&point) {
+            seen.push(point);
+        }
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: Point = Point {
+        engine: Engine::Native,
+        jobs: 4,
+        connections: 8,
+        part_bytes: 8 << 20,
+        copy: CopyForm::Auto,
+        settings: Settings::Durable,
+    };
+
+    #[test]
+    fn a_grid_is_every_value_of_each_list_with_every_other() {
+        let grid = Grid { jobs: vec![1, 2], connections: vec![4, 8, 16], ..Grid::default() };
+        let points = grid.points(OWN).unwrap();
+        assert_eq!(points.len(), 6);
+        assert_eq!(points[0], Point { jobs: 1, connections: 4, ..OWN });
+        assert!(points.iter().all(|point| point.part_bytes == OWN.part_bytes));
+    }
+
+    #[test]
+    fn points_that_are_the_same_to_pg_restore_are_one() {
+        let grid = Grid {
+            engines: vec![Engine::Native, Engine::PgRestore],
+            copy: vec![CopyForm::Auto, CopyForm::Text],
+            ..Grid::default()
+        };
+        assert_eq!(grid.points(OWN).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn without_lists_the_plans_own_way_comes_first_and_is_varied_one_by_one() {
+        let points = Grid::default().points(OWN).unwrap();
+        assert_eq!((points.len(), points[0]), (6, OWN));
+        let one_core = Grid::default().points(Point { jobs: 1, ..OWN }).unwrap();
+        assert_eq!(one_core.len(), 5, "half of one job is one job");
+    }
+
+    #[test]
+    fn a_grid_that_nobody_waits_for_is_none() {
+        let grid = Grid { jobs: (1..=9).collect(), connections: (1..=8).collect(), ..Grid::default() };
+        assert_eq!(grid.points(OWN), None);
+    }
+}
