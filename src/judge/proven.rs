@@ -83,7 +83,9 @@ pub(in crate::judge) fn every_table_came_back(record: &Record, findings: &mut Fi
             "",
         );
     }
-    let in_part = |table: &TableRecord| table.state == TableState::Counted && table.stream_hash.is_some();
+    let in_part = |table: &TableRecord| {
+        table.state == TableState::Counted && table.stream_hash.zip(table.restored_hash).is_some()
+    };
     let hashed = fidelity.tables_equal > 0 || fidelity.tables.iter().any(in_part);
     if fidelity.tables_expected > 0 && !hashed {
         findings.add(Code::DataNotCompared, "no table's rows were hashed on both sides", "");
