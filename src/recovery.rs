@@ -12,15 +12,19 @@ use uuid::Uuid;
 use crate::archive::Toc;
 use crate::catalog::{Backup, Catalog};
 use crate::clock::{Phase, Stopwatch};
-use crate::drill::{anchor_inside, anchor_outside, digest_beside, observed, open_backup, settled_anchor};
+use crate::drill::{
+    FoundStamp, anchor_inside, anchor_outside, digest_beside, look_for_stamp, observed, open_backup,
+    settled_anchor, stamped_point, table_record,
+};
 use crate::event::{EventKind, Events};
 use crate::plan::{Engine, Service};
 use crate::postgres::GivenServer;
-use crate::proof::{self, Alike};
+use crate::proof::{self, Alike, Comparison, Fingerprint};
 use crate::record::{ExpectedArtifact, ObservedArtifact};
 use crate::restore::{
     self, Archive, Exclusion, Failure, GivenDatabase, Manner, Marks, Restored, Rules, Scratch, WayIn,
 };
+use crate::stamp::Stamp;
 use crate::store::{Object, Store, Tuning};
 use crate::verdict::{Code, Reason};
 
@@ -90,6 +94,8 @@ pub struct Compared {
     pub large_objects: Alike,
     /// Sequences, by number.
     pub sequences: Alike,
+    /// What is not as the source held it, beside rows; `None` where no stamp took part.
+    pub not_of_the_source: Option<Vec<String>>,
     /// How long it took.
     pub took: Duration,
 }
@@ -97,7 +103,10 @@ pub struct Compared {
 impl Compared {
     /// Whether everything that was compared is alike.
     pub fn is_alike(&self) -> bool {
-        self.different.is_empty() && self.large_objects.is_alike() && self.sequences.is_alike()
+        self.different.is_empty()
+            && self.large_objects.is_alike()
+            && self.sequences.is_alike()
+            && self.not_of_the_source.as_ref().is_none_or(Vec::is_empty)
     }
 }
 
@@ -141,7 +150,7 @@ impl Recovery<'_> {
         let database =
             GivenDatabase::meet(server, server.database()).await.map_err(|error| error.reason())?;
         database.assert_empty().await.map_err(|error| error.reason())?;
-        let (object, archive, mut recovered) = self.choose(&database).await?;
+        let Chosen { object, archive, stamp, mut recovered } = self.choose(&database).await?;
         let toc = archive.toc().clone();
 
         let scratch = Scratch::given(database);
@@ -149,20 +158,38 @@ impl Recovery<'_> {
         if self.request.rules.owners {
             assert_owners(&toc, &scratch).await?;
         }
+        let monetary = stamp.as_ref().and_then(|stamp| stamp.fingerprint.manner.monetary.as_deref());
+        scratch.settle_monetary(&toc, monetary).await.map_err(|error| error.reason())?;
         self.events.emit(EventKind::PhaseStarted { phase: Phase::Restore });
         let restored = self.restore(&object, archive, &scratch, &mut recovered).await?;
         recovered.took = self.watch.elapsed();
 
         if self.request.proof {
             self.events.emit(EventKind::PhaseStarted { phase: Phase::Proof });
-            recovered.compared = Some(self.compare(&toc, &restored, &scratch).await?);
+            let source = stamp.as_ref().filter(|stamp| self.speaks_of(stamp, &restored, &mut recovered));
+            let source = source.map(|stamp| &stamp.fingerprint);
+            recovered.compared = Some(self.compare(&toc, &restored, source, &scratch).await?);
         }
         recovered.failures = restored.failures;
         recovered.excluded = restored.excluded;
         Ok(recovered)
     }
 
-    async fn choose(&self, database: &GivenDatabase) -> Result<(Object, Archive, Recovered), Reason> {
+    /// Whether the stamp can be held against what came back; if not, why stands in the warnings.
+    fn speaks_of(&self, stamp: &Stamp, restored: &Restored, recovered: &mut Recovered) -> bool {
+        let other = recovered.read.as_ref().is_some_and(|read| read.sha256 != stamp.archive);
+        let why = match (other, restored.loads_done_before) {
+            (true, _) => "the stamp beside the backup speaks of another archive, and took no part",
+            (false, 0) => return true,
+            (false, _) => {
+                "the stamp of the source took no part: what was loaded before the interruption was not hashed"
+            }
+        };
+        recovered.warnings.push(why.to_owned());
+        false
+    }
+
+    async fn choose(&self, database: &GivenDatabase) -> Result<Chosen, Reason> {
         let backup = &self.request.service.backup;
         let store = Store::open(&backup.location, &backup.store).await.map_err(|error| error.reason())?;
         let listing = store.list().await.map_err(|error| error.reason())?;
@@ -173,7 +200,9 @@ impl Recovery<'_> {
         let Backup { object, point, .. } = &selection.backup;
         self.events.emit(EventKind::BackupChosen { uri: object.uri.clone(), bytes: object.bytes });
         let beside = digest_beside(&store, &selection.backup).await?;
-        let outside = anchor_outside(&store, &selection.backup, beside, None).await?;
+        let FoundStamp { stamp, doubts } =
+            look_for_stamp(&store, &selection.backup, beside, &self.request.service.proof).await?;
+        let outside = anchor_outside(&store, &selection.backup, beside, stamp.as_ref()).await?;
         let kept = outside.as_ref().and_then(|outside| outside.kept);
         let way = WayIn::of(backup).map_err(|error| error.reason())?;
         let opened = open_backup(&store, &selection.backup, kept, way, self.tuning(), self.events)
@@ -183,6 +212,7 @@ impl Recovery<'_> {
         let mut warnings: Vec<String> =
             selection.reasons.iter().map(|reason| reason.detail.clone()).collect();
         warnings.extend(selection.warnings.iter().map(|warning| warning.text.clone()));
+        warnings.extend(doubts.into_iter().map(|doubt| doubt.detail));
         let written_by = opened.toc().header.server_major().unwrap_or(0);
         if written_by > database.server_major() {
             warnings.push(format!(
@@ -199,7 +229,7 @@ impl Recovery<'_> {
             expected,
             read: None,
             vouched_for: None,
-            point: point.as_ref().map(|point| point.latest()),
+            point: stamp.as_ref().map(stamped_point).as_ref().or(point.as_ref()).map(|point| point.latest()),
             resumed: false,
             entries: opened.toc().entries.len(),
             restored: 0,
@@ -212,7 +242,7 @@ impl Recovery<'_> {
             compared: None,
             warnings,
         };
-        Ok((object.clone(), opened, recovered))
+        Ok(Chosen { object: object.clone(), archive: opened, stamp, recovered })
     }
 
     /// Everything that is not there yet. The marks go when nothing is left to be done.
@@ -246,12 +276,18 @@ impl Recovery<'_> {
         Ok(restored)
     }
 
-    async fn compare(&self, toc: &Toc, restored: &Restored, scratch: &Scratch) -> Result<Compared, Reason> {
+    async fn compare(
+        &self,
+        toc: &Toc,
+        restored: &Restored,
+        source: Option<&Fingerprint>,
+        scratch: &Scratch,
+    ) -> Result<Compared, Reason> {
         let began = self.watch.elapsed();
         let refused = |error: proof::Error| error.reason();
         let rows = restored.rows();
         self.events.emit(EventKind::ProofPlanned { tables: restored.tables.len(), rows, checks: 0 });
-        let tables = proof::compare(toc, restored, None, scratch, self.request.jobs, self.events)
+        let tables = proof::compare(toc, restored, source, scratch, self.request.jobs, self.events)
             .await
             .map_err(refused)?;
         let mut compared = Compared::default();
@@ -259,7 +295,9 @@ impl Recovery<'_> {
             match table.state {
                 proof::State::Equal => compared.equal += 1,
                 proof::State::EqualInPart => compared.in_part.push((table.name, table.not_compared)),
-                proof::State::Different | proof::State::Missing => compared.different.push(table.name),
+                proof::State::Different | proof::State::Missing => {
+                    compared.different.push(different(&table, source.is_some()));
+                }
                 proof::State::NotComparable => compared.not_comparable.push(table.name),
             }
         }
@@ -269,6 +307,11 @@ impl Recovery<'_> {
                 proof::compare_large_objects(restored, scratch).await.map_err(refused)?;
         }
         compared.sequences = proof::compare_sequences(toc, scratch).await.map_err(refused)?;
+        if let Some(source) = source {
+            let beside = proof::compare_beside(source, toc, restored, scratch).await.map_err(refused)?;
+            let names = beside.differing.iter().map(|one| format!("{} {}", one.class, one.name));
+            compared.not_of_the_source = Some(names.collect());
+        }
         compared.took = self.watch.elapsed().saturating_sub(began);
         Ok(compared)
     }
@@ -276,6 +319,22 @@ impl Recovery<'_> {
     fn tuning(&self) -> Tuning {
         self.request.service.restore.tuning()
     }
+}
+
+/// A table that differs, and, where the source takes part, which two of the three do.
+fn different(table: &Comparison, three: bool) -> String {
+    match table_record(table).between().filter(|_| three) {
+        Some(between) => format!("{} ({})", table.name, between.words()),
+        None => table.name.clone(),
+    }
+}
+
+/// The backup that is restored, opened, with the stamp of its source.
+struct Chosen {
+    object: Object,
+    archive: Archive,
+    stamp: Option<Stamp>,
+    recovered: Recovered,
 }
 
 /// One version of one object, as far as its store tells versions apart.

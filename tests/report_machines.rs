@@ -47,6 +47,7 @@ fn gallery() -> Vec<(&'static str, Series)> {
     vec![
         ("passing", Series { unsent: Some(2), ..series(|_| {}) }),
         ("different", series(different)),
+        ("stamped", series(stamped)),
         ("halted", series(halted)),
         ("hostile", hostile()),
         ("never", Series::none("orders")),

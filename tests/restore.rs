@@ -8,6 +8,8 @@ mod command;
 mod database;
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "support/stamped.rs"]
+mod stamped;
 
 use std::fs;
 use std::path::Path;
@@ -233,4 +235,37 @@ async fn another_backup_is_not_put_on_top_of_a_half_restored_one() {
     let refused = disaster.restore("found", "found", &[]).with(64);
     assert!(refused.stderr.contains("another archive was being restored"), "{refused:?}");
     disaster.server.cluster.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_back_is_held_against_the_stamp_of_the_source() {
+    let parent = parent();
+    let disaster = Disaster::new(parent.path(), stamped::SHOP).await;
+    let backups = disaster.home.path().join("backups");
+    let put = |archive: &[u8], stamp: &[u8]| {
+        fs::write(backups.join("shop.dump"), archive).unwrap();
+        fs::write(backups.join("shop.dump.stamp.json"), stamp).unwrap();
+    };
+    let stamp = stamped::stamp(&disaster.server, "lost", &[], &[]);
+    put(&stamp.archive, &stamp.bytes);
+    disaster.server.create("found", "", "").await;
+    let ended = disaster.restore("found", "found", &[]).with(0);
+    assert!(ended.stdout.contains("as the stamp says that the source held them"), "{ended:?}");
+
+    // Rows and a sequence that the source did not hold so, though the archive does.
+    disaster.server.psql("lost", "update app.log set line = 'x' where id = 7; select nextval('app.ticket')");
+    let later = disaster.server.dump("lost", &[], &[]);
+    put(&later, &stamp.said_of(&later));
+    disaster.server.create("doubtful", "", "").await;
+    let told = disaster.restore("doubtful", "doubtful", &["--json"]).with(1).document();
+    assert_eq!(told["compared_to"], "source_stamp");
+    assert_eq!(told["tables_different"], serde_json::json!(["app.log (source and archive differ)"]));
+    assert_eq!(told["not_of_the_source"], serde_json::json!(["sequence app.ticket"]));
+
+    // One that speaks of other bytes takes no part, and that is said.
+    put(&later, &stamp.bytes);
+    disaster.server.create("unsaid", "", "").await;
+    let told = disaster.restore("unsaid", "unsaid", &["--json"]).with(0).document();
+    assert_eq!(told["compared_to"], "archive_stream", "{told}");
+    assert!(told["warnings"].to_string().contains("speak"), "{told}");
 }

@@ -34,11 +34,13 @@ pub use anchor::{
     settled as settled_anchor,
 };
 pub use error::Error;
+pub use fill::table as table_record;
 pub use lease::PlanServers;
 pub use opening::open as open_backup;
 pub use rehearsal::Rehearsal;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
 pub use site::Site;
+pub use source::{Found as FoundStamp, look as look_for_stamp, point as stamped_point};
 
 use crate::archive::Toc;
 use crate::catalog::{Backup, Catalog, ConsistencyPoint};

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::record::{
-    Anchor, Artifact, CheckOutcome, CheckRecord, ConsistencySource, Drift, Environment, Figure, Network,
-    PhaseRecord, Record, Revalidated, Selection, Structure, TableState,
+    Anchor, Artifact, CheckOutcome, CheckRecord, ComparedTo, ConsistencySource, Drift, Environment, Figure,
+    Network, PhaseRecord, Record, Revalidated, Selection, Sha256, Structure, TableRecord, TableState,
 };
 use crate::report::caveats::{caveats, is_standing};
 use crate::report::encode;
@@ -111,6 +111,10 @@ fn faults(record: &Record) -> Vec<(&'static str, String)> {
         ];
         for (state, label) in states {
             let tables = fidelity.tables.iter().filter(|table| table.state == state);
+            if fidelity.compared_to == ComparedTo::SourceStamp && state == TableState::Different {
+                lines.extend(three_ways(tables).into_iter().map(|line| (label, line)));
+                continue;
+            }
             let named = names(tables.map(|table| table.name.as_str()));
             lines.extend(named.map(|names| (label, names)));
         }
@@ -153,6 +157,30 @@ fn answer(check: &CheckRecord) -> String {
         let _ = write!(line, ", but it could not be put: {}", encode::name(error, NAME_COLUMNS));
     }
     line
+}
+
+/// What the source, the archive and the restored database say of tables that are not the same, and
+/// which two of them differ.
+fn three_ways<'a>(tables: impl Iterator<Item = &'a TableRecord>) -> Vec<String> {
+    let tables: Vec<_> = tables.collect();
+    let place = |title: &str, hash: &Option<Sha256>, rows: Option<u64>| {
+        let digits: String =
+            hash.as_ref().map_or("none".into(), |hash| hash.to_string()).chars().take(12).collect();
+        let rows = rows.map(|rows| format!(" ({})", encode::plural(rows, "row"))).unwrap_or_default();
+        format!("{title} {digits}{rows}")
+    };
+    let line = |table: &&TableRecord| {
+        let places = [
+            place("source", &table.stamp_hash, table.stamp_rows),
+            place("archive", &table.stream_hash, table.rows),
+            place("restored", &table.restored_hash, table.restored_rows),
+        ];
+        let between = table.between().map(|between| format!(": {}", between.words())).unwrap_or_default();
+        format!("{}: {}{between}", encode::name(&table.name, NAME_COLUMNS), places.join(", "))
+    };
+    let mut lines: Vec<String> = tables.iter().take(NAMED_MAX).map(line).collect();
+    lines.extend(unnamed(tables.len()));
+    lines
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
@@ -202,14 +230,22 @@ fn backup(selection: &Selection, record: &Record) -> Option<String> {
 fn proof(record: &Record) -> Option<String> {
     let fidelity = record.fidelity.as_ref()?;
     let mut text = format!(
-        "{} of {} equal row for row ({} of {} by SHA-256 row hash)",
+        "{} of {} equal row for row{} ({} of {} by SHA-256 row hash)",
         encode::count(fidelity.tables_equal),
         encode::plural(fidelity.tables_expected, "table"),
+        match fidelity.compared_to {
+            ComparedTo::SourceStamp => " at the source, in the archive and restored",
+            ComparedTo::ArchiveStream => "",
+        },
         encode::count(fidelity.coverage.compared_rows),
         encode::plural(fidelity.coverage.total_rows, "row"),
     );
     if fidelity.tables_counted > 0 {
-        let _ = write!(text, ", {} by row count only", encode::count(fidelity.tables_counted));
+        let only = match fidelity.columns_not_compared {
+            0 => "by row count only".to_owned(),
+            columns => format!("not whole ({} not compared)", encode::plural(columns, "column")),
+        };
+        let _ = write!(text, ", {} {only}", encode::count(fidelity.tables_counted));
     }
     for (compared, noun) in [(&fidelity.large_objects, "large object"), (&fidelity.sequences, "sequence")] {
         if let Some(compared) = compared.as_ref().filter(|compared| compared.expected > 0) {

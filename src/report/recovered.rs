@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::record::Anchor;
+use crate::record::{Anchor, ComparedTo};
 use crate::recovery::{Compared, Recovered};
 use crate::report::encode;
 use crate::report::layout::{Page, labelled, moment};
@@ -83,9 +83,13 @@ fn restored(recovered: &Recovered) -> String {
 
 fn compared(compared: &Compared) -> String {
     let took = encode::duration(compared.took);
-    if compared.is_alike() && compared.not_comparable.is_empty() {
+    if compared.is_alike() && compared.not_comparable.is_empty() && compared.in_part.is_empty() {
+        let source = match compared.not_of_the_source {
+            Some(_) => ", as the stamp says that the source held them",
+            None => "",
+        };
         return format!(
-            "{} came back row for row, read back in {took}",
+            "{} came back row for row{source}, read back in {took}",
             encode::plural(compared.equal as u64, "table")
         );
     }
@@ -99,12 +103,20 @@ fn compared(compared: &Compared) -> String {
     };
     name(&compared.different, "DIFFERENT");
     name(&compared.not_comparable, "not comparable");
+    name(&in_part(compared), "but for columns that could not be compared");
+    name(compared.not_of_the_source.as_deref().unwrap_or_default(), "NOT AS THE SOURCE HELD THEM");
     for (what, alike) in [("large objects", compared.large_objects), ("sequences", compared.sequences)] {
         if !alike.is_alike() {
             said.push(format!("{} of {} {what} DIFFERENT", alike.expected - alike.equal, alike.expected));
         }
     }
     said.join("; ")
+}
+
+/// Tables that were compared without some columns, and without which.
+fn in_part(compared: &Compared) -> Vec<String> {
+    let words = |(table, columns): &(String, Vec<String>)| format!("{table} ({})", columns.join(", "));
+    compared.in_part.iter().map(words).collect()
 }
 
 /// What was left out, by the reason's code.
@@ -139,6 +151,9 @@ struct Document<'a> {
     tables_equal: Option<usize>,
     tables_different: Option<&'a [String]>,
     tables_not_comparable: Option<&'a [String]>,
+    tables_in_part: Option<Vec<String>>,
+    compared_to: Option<ComparedTo>,
+    not_of_the_source: Option<&'a [String]>,
     warnings: &'a [String],
 }
 
@@ -187,6 +202,12 @@ pub fn document(recovered: &Recovered, exit_code: u8) -> Result<String, serde_js
         tables_equal: compared.map(|compared| compared.equal),
         tables_different: compared.map(|compared| compared.different.as_slice()),
         tables_not_comparable: compared.map(|compared| compared.not_comparable.as_slice()),
+        tables_in_part: compared.map(in_part),
+        compared_to: compared.map(|compared| match compared.not_of_the_source {
+            Some(_) => ComparedTo::SourceStamp,
+            None => ComparedTo::ArchiveStream,
+        }),
+        not_of_the_source: compared.and_then(|compared| compared.not_of_the_source.as_deref()),
         warnings: &recovered.warnings,
     };
     serde_json::to_string(&document).map(|text| text + "\n")

@@ -129,6 +129,39 @@ pub fn different(record: &mut Record) {
     *checks = Checks::of(checks.planned, false, checks.items.clone());
 }
 
+/// A stamp took part: one table is as the source held it, one lacks rows of it, and of one a
+/// column could not be compared.
+pub fn stamped(record: &mut Record) {
+    let fidelity = record.fidelity.as_mut().unwrap();
+    let mut tables = fidelity.tables.clone();
+    for table in &mut tables {
+        (table.stamp_rows, table.stamp_hash) = (table.rows, table.stream_hash);
+    }
+    tables[1].state = TableState::Different;
+    tables[1].stamp_rows = tables[1].rows.map(|rows| rows + 3);
+    tables[1].stamp_hash = tables[0].stream_hash;
+    tables[2].state = TableState::Counted;
+    tables[2].columns_not_compared = vec!["amount".to_owned()];
+    let (large, sequences) = (fidelity.large_objects.clone(), fidelity.sequences.clone());
+    *fidelity = Fidelity::of(ComparedTo::SourceStamp, tables);
+    (fidelity.large_objects, fidelity.sequences) = (large, sequences);
+    let artifact = record.artifact.as_ref().unwrap();
+    record.stamp = Some(Stamp {
+        sha256: artifact.observed.as_ref().unwrap().sha256,
+        signed_by: None,
+        archive_sha256: artifact.observed.as_ref().unwrap().sha256,
+        snapshot_at: record.selection.as_ref().unwrap().consistency_point.as_ref().unwrap().time,
+        snapshot_uncertainty_ms: Millis::new(0),
+        database: "orders".to_owned(),
+        server_version: "17.6".to_owned(),
+        system_identifier: None,
+        replica: false,
+        tables: 3,
+        tables_left_out: 0,
+        beside_rows: Some(BesideRows::default()),
+    });
+}
+
 /// A directory of evidence.
 pub struct Evidence(pub TempDir);
 

@@ -2,7 +2,10 @@
 
 use std::cmp::Reverse;
 
-use crate::record::{CheckOutcome, CheckRecord, Checks, Fidelity, TableRecord, TableState};
+use crate::record::{
+    Between, CheckOutcome, CheckRecord, Checks, ComparedTo, Fidelity, NotStamped, Sha256, TableRecord,
+    TableState,
+};
 use crate::report::encode;
 use crate::report::html::words;
 
@@ -21,6 +24,8 @@ pub struct Tables {
     pub folded: Vec<Table>,
     /// How many are in neither.
     pub more: Option<String>,
+    /// Whether the source takes part, and each table has three hashes.
+    pub stamped: bool,
 }
 
 /// A table.
@@ -39,6 +44,22 @@ pub struct Table {
     pub bytes: String,
     /// Its row hash, or both of them.
     pub hash: String,
+    /// Where the source takes part: its row hash there, in the archive, and restored.
+    pub three: Option<[Place; 3]>,
+    /// What is to be said beside its state: which of them differ, or which columns were left out.
+    pub note: Option<String>,
+}
+
+/// What one of the three places says of a table.
+pub struct Place {
+    /// Which it is.
+    pub title: &'static str,
+    /// Its row hash there, or why there is none.
+    pub hash: String,
+    /// Its rows there, where they are others than in the archive.
+    pub rows: Option<String>,
+    /// It is not what the others say, or one of two that differ.
+    pub differs: bool,
 }
 
 /// The tables of a proof.
@@ -48,8 +69,10 @@ pub fn tables(fidelity: &Fidelity) -> Tables {
     let faulty = sorted.iter().filter(|table| table.state != TableState::Equal).count();
     let open = OPEN_MAX.max(faulty.min(50));
     let (first, rest) = sorted.split_at(open.min(sorted.len()));
-    let (folded, more) = words::bounded(rest, FOLDED_MAX, |table| row(table));
-    Tables { summary: summary(fidelity), first: first.iter().map(|t| row(t)).collect(), folded, more }
+    let stamped = fidelity.compared_to == ComparedTo::SourceStamp;
+    let (folded, more) = words::bounded(rest, FOLDED_MAX, |table| row(table, stamped));
+    let first = first.iter().map(|table| row(table, stamped)).collect();
+    Tables { summary: summary(fidelity), first, folded, more, stamped }
 }
 
 fn rank(state: TableState) -> u8 {
@@ -63,10 +86,11 @@ fn rank(state: TableState) -> u8 {
 }
 
 fn summary(fidelity: &Fidelity) -> String {
+    let stamped = fidelity.compared_to == ComparedTo::SourceStamp;
     let mut parts = Vec::new();
     let states = [
-        (fidelity.tables_equal, "equal row for row"),
-        (fidelity.tables_counted, "by their count of rows only"),
+        (fidelity.tables_equal, if stamped { "equal at all three places" } else { "equal row for row" }),
+        (fidelity.tables_counted, "but for some columns, or by their count of rows only"),
         (fidelity.tables_different, "different"),
         (fidelity.tables_missing, "missing"),
         (fidelity.tables_not_comparable, "not comparable"),
@@ -92,7 +116,7 @@ fn summary(fidelity: &Fidelity) -> String {
     )
 }
 
-fn row(table: &TableRecord) -> Table {
+fn row(table: &TableRecord, stamped: bool) -> Table {
     let (kind, state) = match table.state {
         TableState::Equal => ("good", "equal"),
         TableState::Counted => ("unsure", "counted"),
@@ -110,7 +134,49 @@ fn row(table: &TableRecord) -> Table {
         restored: (table.rows != table.restored_rows).then(|| rows(table.restored_rows)),
         bytes: table.bytes.map_or_else(unknown, encode::bytes),
         hash: hash(table),
+        three: stamped.then(|| places(table)),
+        note: note(table, stamped),
     }
+}
+
+/// Which two differ, and which columns are in no hash.
+fn note(table: &TableRecord, stamped: bool) -> Option<String> {
+    let between = table.between().filter(|_| stamped).map(|between| between.words().to_owned());
+    let left_out = (!table.columns_not_compared.is_empty())
+        .then(|| format!("without {}", words::name(&table.columns_not_compared.join(", "))));
+    let notes: Vec<String> = between.into_iter().chain(left_out).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
+fn places(table: &TableRecord) -> [Place; 3] {
+    let between = table.between();
+    let is = |all: &[Between]| between.is_some_and(|between| all.contains(&between));
+    let hash = |hash: &Option<Sha256>| hash.as_ref().map_or_else(|| "not hashed".to_owned(), words::digits);
+    let rows =
+        |rows: Option<u64>| rows.filter(|rows| Some(*rows) != table.rows).map(|n| encode::plural(n, "row"));
+    let source = match table.not_stamped {
+        Some(NotStamped::LeftOut) => "not in the stamp".to_owned(),
+        Some(NotStamped::Unknown) => "no such table".to_owned(),
+        None => hash(&table.stamp_hash),
+    };
+    let place = |title, hash, rows, differs| Place { title, hash, rows, differs };
+    // Written in another zone, equal rows have other digits.
+    let restored = match &table.restored_as_stamped_hash {
+        Some(as_stamped) => {
+            format!("{}, as the stamp writes it {}", hash(&table.restored_hash), words::digits(as_stamped))
+        }
+        None => hash(&table.restored_hash),
+    };
+    [
+        place("Source", source, rows(table.stamp_rows), is(&[Between::SourceAndArchive, Between::AllThree])),
+        place("Archive", hash(&table.stream_hash), None, is(&[Between::AllThree])),
+        place(
+            "Restored",
+            restored,
+            rows(table.restored_rows),
+            is(&[Between::ArchiveAndRestored, Between::AllThree]),
+        ),
+    ]
 }
 
 fn hash(table: &TableRecord) -> String {
@@ -201,7 +267,6 @@ fn check_row(check: &CheckRecord) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::ComparedTo;
     use crate::report::sample;
 
     #[test]
@@ -228,7 +293,7 @@ mod tests {
         let mut fidelity = sample::pass().fidelity.unwrap();
         let table = &mut fidelity.tables[0];
         (table.rows, table.restored_rows, table.bytes) = (None, None, None);
-        let shown = row(&fidelity.tables[0]);
+        let shown = row(&fidelity.tables[0], false);
         assert_eq!((shown.rows.as_str(), shown.bytes.as_str()), ("not known", "not known"));
         assert_eq!(shown.hash, "not hashed on both sides");
     }
