@@ -250,7 +250,7 @@ async fn what_came_back_is_held_against_the_stamp_of_the_source() {
     put(&stamp.archive, &stamp.bytes);
     disaster.server.create("found", "", "").await;
     let ended = disaster.restore("found", "found", &[]).with(0);
-    assert!(ended.stdout.contains("as the stamp says that the source held them"), "{ended:?}");
+    assert!(ended.stdout.contains("as the stamp says"), "{ended:?}");
 
     // Rows and a sequence that the source did not hold so, though the archive does.
     disaster.server.psql("lost", "update app.log set line = 'x' where id = 7; select nextval('app.ticket')");

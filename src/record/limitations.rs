@@ -32,8 +32,10 @@ fn of_the_source(record: &Record, found: &mut Vec<String>) {
     if let Some(count) = record.fidelity.as_ref().map(|fidelity| fidelity.columns_not_compared)
         && count > 0
     {
-        let columns = if count == 1 { "1 column was" } else { &format!("{count} columns were") };
-        found.push(format!("The values of {columns} not compared; see columns_not_compared of the tables."));
+        let columns = if count == 1 { "1 column" } else { &format!("{count} columns") };
+        found.push(format!(
+            "The values of {columns} were not compared; see columns_not_compared of the tables."
+        ));
     }
     if let Some(stamp) = &record.stamp {
         if stamp.signed_by.is_none() {
