@@ -87,10 +87,13 @@ fn rank(state: TableState) -> u8 {
 
 fn summary(fidelity: &Fidelity) -> String {
     let stamped = fidelity.compared_to == ComparedTo::SourceStamp;
+    let in_part = fidelity.tables.iter().filter(|table| table.state == TableState::Counted);
+    let in_part = in_part.filter(|table| !table.columns_not_compared.is_empty()).count() as u64;
     let mut parts = Vec::new();
     let states = [
         (fidelity.tables_equal, if stamped { "equal at all three places" } else { "equal row for row" }),
-        (fidelity.tables_counted, "but for some columns, or by their count of rows only"),
+        (in_part, "equal but for columns that could not be compared"),
+        (fidelity.tables_counted.saturating_sub(in_part), "by their count of rows only"),
         (fidelity.tables_different, "different"),
         (fidelity.tables_missing, "missing"),
         (fidelity.tables_not_comparable, "not comparable"),
