@@ -896,6 +896,42 @@ fn warnings_ride_along_and_replace_no_verdict() {
 }
 
 #[test]
+fn a_reason_says_which_rows_differ_or_why_that_is_not_known() {
+    let located = LocatedRows { missing: 1, extra: 0, changed: 2, complete: true, rows: Vec::new() };
+    let table: [(Option<LocatedRows>, Option<NotNarrowed>, &str); 5] = [
+        (Some(located.clone()), None, "public.orders (rows: 1 missing, 2 changed)"),
+        (
+            Some(LocatedRows { complete: false, ..located }),
+            None,
+            "public.orders (rows: 1 missing, 2 changed and more)",
+        ),
+        (
+            None,
+            Some(NotNarrowed::Deadline),
+            "public.orders (not narrowed: looking for the rows took too long)",
+        ),
+        (
+            None,
+            Some(NotNarrowed::Unreadable),
+            "public.orders (not narrowed: the rows could not be read once more)",
+        ),
+        (None, Some(NotNarrowed::TooManyTables), "public.orders (not narrowed: too many tables differ)"),
+    ];
+    for (located, not_narrowed, words) in table {
+        let mut record = passing();
+        with_tables(&mut record, |tables| {
+            tables[1].state = TableState::Different;
+            tables[1].restored_hash = tables[0].restored_hash;
+            (tables[1].located, tables[1].not_narrowed) = (located, not_narrowed);
+        });
+        let judgement = judge(&record);
+        let reason = &judgement.reasons()[0];
+        assert_eq!((judgement.verdict(), reason.code), (Verdict::Fail, Code::DataMismatch));
+        assert!(reason.detail.contains(words), "{words}: {}", reason.detail);
+    }
+}
+
+#[test]
 fn the_statement_says_what_was_proven() {
     let judgement = judge(&passing());
     assert_eq!(
