@@ -239,6 +239,18 @@ mod tests {
     }
 
     #[test]
+    fn a_self_test_shows_its_step_after_the_drill_is_over() {
+        let start = Instant::now();
+        let events = [
+            EventKind::DrillFinished { verdict: Verdict::Pass, reasons: Vec::new() },
+            EventKind::SelfTesting { step: 3, steps: 9, doing: "truncate a table" },
+        ];
+        let drills = [("orders".into(), after(&events, start))];
+        let shown = lines(&drills, start + Duration::from_secs(4), Paint::PLAIN);
+        assert_eq!(shown, ["orders self-test 4.0s", "  [######..............] truncate a table"]);
+    }
+
+    #[test]
     fn the_screen_never_outgrows_its_lines() {
         let start = Instant::now();
         for count in 0..40 {

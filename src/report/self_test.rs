@@ -173,3 +173,69 @@ fn tried(trial: &Trial) -> TriedMutation<'_> {
     }
     tried
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::record::WarningCode;
+    use crate::report::paint::Paint;
+    use crate::self_test::Mutation;
+    use crate::verdict::{Code, Reason};
+
+    fn test() -> SelfTest {
+        let seen = |codes: &[Code], checks: &[&str], warnings: &[WarningCode]| {
+            let checks = checks.iter().map(|name| (*name).to_owned()).collect();
+            Came::Seen(Detection { codes: codes.to_vec(), checks, warnings: warnings.to_vec() })
+        };
+        let full = Reason::new(Code::ScratchDiskFull, "the disk is full", "make room");
+        let trials = [
+            (Mutation::DropRow, "public.\x1b[2Jt", seen(&[Code::DataMismatch], &["a check"], &[])),
+            (Mutation::EmptyTable, "public.t", seen(&[], &[], &[WarningCode::DriftRowsDropped])),
+            (Mutation::DropIndex, "", Came::NotApplicable),
+            (Mutation::DisableTrigger, "", Came::NotTried(full)),
+        ];
+        SelfTest {
+            service: "orders".into(),
+            backup: "orders.dump".into(),
+            seed: 7,
+            trials: trials
+                .map(|(mutation, target, came)| Trial { mutation, target: target.into(), came })
+                .into(),
+            stopped: None,
+            leaked: Vec::new(),
+            took: Duration::from_secs(9),
+        }
+    }
+
+    #[test]
+    fn each_damage_has_its_line_and_what_is_hostile_is_encoded() {
+        let shown = text(&test(), Page { paint: Paint::PLAIN, columns: 120 });
+        let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        for told in [
+            "self-test of orders: 1 of 2 kinds of damage detected, and not all of it was tried",
+            "drawn by seed 7",
+            "detected drop a row (public.\\u{1b}[2Jt): DATA_MISMATCH, check 'a check'",
+            "UNDETECTED empty the largest table (public.t): nothing turned red but the warning DRIFT_ROWS_DROPPED",
+            "skipped drop an index",
+            "not tried disable a trigger: the disk is full; make room",
+            "the plan's own saw 1 of 2 kinds of damage to data",
+        ] {
+            assert!(words.contains(told), "it lacks '{told}': {shown}");
+        }
+    }
+
+    #[test]
+    fn a_program_reads_the_score_and_each_result() {
+        let read = serde_json::to_value(self_tested(&test())).unwrap();
+        assert_eq!((&read["damages"], &read["detected"]), (&2.into(), &1.into()));
+        assert_eq!((&read["damages_to_data"], &read["detected_by_checks"]), (&2.into(), &1.into()));
+        assert_eq!(read["complete"], false);
+        let results: Vec<_> =
+            read["mutations"].as_array().unwrap().iter().map(|one| one["result"].clone()).collect();
+        assert_eq!(results, ["detected", "undetected", "not_applicable", "not_tried"]);
+        assert_eq!(read["mutations"][1]["warning_codes"][0], "DRIFT_ROWS_DROPPED");
+        assert_eq!(read["mutations"][3]["reason_codes"][0], "SCRATCH_DISK_FULL");
+    }
+}
