@@ -1,16 +1,16 @@
 //! `firedrill bench` as its users meet it: a grid, a document, a page, and nothing left behind.
 #![cfg(test)]
 
-#[path = "support/command.rs"]
-mod command;
-#[path = "support/postgres.rs"]
-mod postgres;
 #[path = "report_support/browser.rs"]
 #[expect(dead_code, reason = "it is not printed here")]
 mod browser;
+#[path = "support/command.rs"]
+mod command;
 #[path = "support/parts.rs"]
 #[expect(dead_code, reason = "no server of a part is started here")]
 mod parts;
+#[path = "support/postgres.rs"]
+mod postgres;
 
 use std::fs;
 use std::time::Duration;
@@ -54,8 +54,20 @@ fn a_grid_of_two_points_gives_a_document_with_every_field_and_a_page() {
     let home = home(&dump);
     let page = home.path().join("bench.html");
     let arguments = [
-        "bench", "fx", "--engine", "native,pg_restore", "--jobs", "2", "--repeat", "2", "--latency", "5ms",
-        "--bandwidth", "50MB/s", "--json", "--html",
+        "bench",
+        "fx",
+        "--engine",
+        "native,pg_restore",
+        "--jobs",
+        "2",
+        "--repeat",
+        "2",
+        "--latency",
+        "5ms",
+        "--bandwidth",
+        "50MB/s",
+        "--json",
+        "--html",
     ];
     let arguments = [&arguments[..], &[page.to_str().unwrap()]].concat();
     let ended = home.run(&arguments, &[]).with(0);
@@ -73,7 +85,10 @@ fn a_grid_of_two_points_gives_a_document_with_every_field_and_a_page() {
     assert!(document["machine"]["vcpus"].as_u64().unwrap() > 0);
     assert!(document.get("stopped").is_none());
     let points = document["points"].as_array().unwrap();
-    assert_eq!(points.iter().map(|point| point["engine"].as_str().unwrap()).collect::<Vec<_>>(), ["native", "pg_restore"]);
+    assert_eq!(
+        points.iter().map(|point| point["engine"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["native", "pg_restore"]
+    );
     for point in points {
         assert_point(point, dump.len() as u64);
     }
@@ -90,7 +105,8 @@ fn a_grid_of_two_points_gives_a_document_with_every_field_and_a_page() {
 fn assert_point(point: &Value, bytes: u64) {
     assert_eq!((&point["jobs"], &point["settings"]), (&Value::from(2), &Value::from("fast")));
     for spread in ["restore_ms", "recovery_ms"] {
-        let [least, median, most] = ["least", "median", "most"].map(|key| point[spread][key].as_u64().unwrap());
+        let [least, median, most] =
+            ["least", "median", "most"].map(|key| point[spread][key].as_u64().unwrap());
         assert!(0 < least && least <= median && median <= most, "{point:#}");
     }
     for phase in ["select", "provision", "restore", "ready", "proof", "cleanup"] {
@@ -163,21 +179,23 @@ fn a_slow_line_is_the_limit_and_takes_its_time() {
     let home = home(&dump);
     let rate = (dump.len() / 4 / 1000).max(1);
     let rate = format!("{rate}kB/s");
-    let arguments = ["bench", "fx", "--jobs", "2", "--connections", "1", "--part", "64KiB", "--repeat", "1", "--json"];
+    let arguments =
+        ["bench", "fx", "--jobs", "2", "--connections", "1", "--part", "64KiB", "--repeat", "1", "--json"];
     let document = home.run(&[&arguments[..], &["--bandwidth", &rate]].concat(), &[]).with(0).document();
     let run = &document["points"][0]["runs"][0];
     let recovery = run["recovery_ms"].as_u64().unwrap();
     assert!(recovery >= 3_900, "four seconds of bytes came in {recovery} ms");
     assert_eq!(run["limit"], "network", "{run:#}");
-    assert!(document["advice"]["sentence"].as_str().unwrap().contains("The way from the store was the limit"));
+    assert!(
+        document["advice"]["sentence"].as_str().unwrap().contains("The way from the store was the limit")
+    );
 }
 
 #[test]
 fn a_signal_cleans_up_and_a_kill_is_swept_up_after() {
     let home = home(&fs::read(DUMP).unwrap());
-    let slow = [
-        "bench", "fx", "--connections", "1", "--part", "64KiB", "--bandwidth", "4kB/s", "--repeat", "1",
-    ];
+    let slow =
+        ["bench", "fx", "--connections", "1", "--part", "64KiB", "--bandwidth", "4kB/s", "--repeat", "1"];
     let running = home.start(&slow, &[]);
     eventually(PATIENCE, "it restores", || running.said().contains("provision took"));
     running.signal(Signal::SIGINT);

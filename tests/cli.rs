@@ -15,6 +15,7 @@ const COMMANDS: &[&[&str]] = &[
     &[],
     &["run"],
     &["restore"],
+    &["bench"],
     &["backups"],
     &["history"],
     &["stamp"],

@@ -22,7 +22,8 @@ pub struct Advice {
 
 /// What is to be said of `bench`; none if nothing was restored.
 pub fn advice(bench: &Bench) -> Option<Advice> {
-    let medians = bench.tried.iter().enumerate().filter_map(|(at, tried)| Some((at, tried.restore()?.median)));
+    let medians =
+        bench.tried.iter().enumerate().filter_map(|(at, tried)| Some((at, tried.restore()?.median)));
     let (fastest, _) = medians.min_by_key(|(_, median)| *median)?;
     let (best, first) = (bench.tried.get(fastest)?, bench.tried.first()?);
     let run = best.typical()?;
@@ -48,12 +49,16 @@ fn sentence(run: &Run, point: Point) -> String {
              each is slow, else only a wider line or a smaller archive does.",
             point.connections
         ),
-        Limit::Decode => "Processors were the limit, and most of their time went into decoding on this side: more \
+        Limit::Decode => {
+            "Processors were the limit, and most of their time went into decoding on this side: more \
                           cores help, or an archive that is cheaper to decompress, such as pg_dump -Z zstd."
-            .to_owned(),
-        Limit::ServerCpu => "Processors were the limit, and most of their time went into the scratch server: more \
+                .to_owned()
+        }
+        Limit::ServerCpu => {
+            "Processors were the limit, and most of their time went into the scratch server: more \
                              cores help, and more jobs do as long as there are cores for them."
-            .to_owned(),
+                .to_owned()
+        }
         Limit::Disk => "The scratch's disk was the limit: put scratch.directory on a faster one, or try \
                         settings = \"fast\"."
             .to_owned(),
@@ -65,9 +70,11 @@ fn sentence(run: &Run, point: Point) -> String {
             "The building of one index{} took most of the time: more memory or cores help it, or fewer columns.",
             named(&run.seen.longest_index)
         ),
-        Limit::Unclear => "Nothing was the limit by itself: the restore is short, or its parts wait for each other; \
+        Limit::Unclear => {
+            "Nothing was the limit by itself: the restore is short, or its parts wait for each other; \
                            more jobs may overlap them."
-            .to_owned(),
+                .to_owned()
+        }
     }
 }
 
@@ -95,6 +102,7 @@ fn change(service: &str, best: &Tried, first: &Tried) -> Option<String> {
     }
     let (fast, slow) = (best.restore()?.median.as_millis(), first.restore()?.median.as_millis().max(1));
     let percent = 100_u128.saturating_sub(fast.saturating_mul(100) / slow);
-    (!keys.is_empty())
-        .then(|| format!("In [service.{service}], {} makes the restore {percent} % shorter.", keys.join(" and ")))
+    (!keys.is_empty()).then(|| {
+        format!("In [service.{service}], {} makes the restore {percent} % shorter.", keys.join(" and "))
+    })
 }

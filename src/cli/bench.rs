@@ -19,7 +19,7 @@ use crate::report::{bench as report, encode, html};
 use crate::store::Shaping;
 use crate::verdict::Blame;
 
-/// Restore a service's backup in several ways, again and again, and say which is fastest and why
+/// Restore a backup in several ways, and say which is fastest and why
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Each way is restored into a fresh scratch cluster, which is removed; the ways take turns. After each
@@ -33,8 +33,8 @@ Examples:
   firedrill bench orders
   firedrill bench orders --jobs 2,4,8 --connections 8,32 --repeat 5
   firedrill bench orders --engine native,pg_restore --html bench.html
-  firedrill bench orders --bandwidth-per-connection 70MB/s --latency 20ms     S3 from a host in EC2
-  firedrill bench orders --bandwidth 118MB/s --latency 2ms                    a gigabit line
+  firedrill bench orders --bandwidth-per-connection 70MB/s --latency 20ms   S3 from EC2
+  firedrill bench orders --bandwidth 118MB/s --latency 2ms                  a gigabit line
 
 Exit codes:
     0  every way was restored, and every row was right
@@ -116,7 +116,11 @@ fn rounds(text: &str) -> Result<usize, String> {
 
 fn part(text: &str) -> Result<u64, String> {
     let bytes = size::parse(text).map_err(|complaint| complaint.to_string())?;
-    if (1 << 16..=1 << 28).contains(&bytes) { Ok(bytes) } else { Err("write one from 64KiB to 256MiB".into()) }
+    if (1 << 16..=1 << 28).contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err("write one from 64KiB to 256MiB".into())
+    }
 }
 
 /// Units of rates, the longer words first, in bits a second.
@@ -155,8 +159,7 @@ pub fn bench(arguments: &Arguments, places: &Places) -> Result<ExitCode, Refusal
     let face = if arguments.quiet { Face::Silent } else { Face::progress() };
     let screen = face.clone();
     let tell = move |line: &str| screen.say(line);
-    let (benched, heard) =
-        under_signals(tell, |cancel| bench::bench(request, face.observer(), cancel))?;
+    let (benched, heard) = under_signals(tell, |cancel| bench::bench(request, face.observer(), cancel))?;
     face.finish();
     let benched = benched.map_err(|error| Refusal::of_run(&error))?;
     let code = ended(&benched, heard);

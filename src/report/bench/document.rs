@@ -290,7 +290,8 @@ fn millis(time: Duration) -> u64 {
 
 fn point(tried: &Tried) -> PointDocument {
     let point = tried.point;
-    let phases = [Phase::Select, Phase::Provision, Phase::Restore, Phase::Ready, Phase::Proof, Phase::Cleanup];
+    let phases =
+        [Phase::Select, Phase::Provision, Phase::Restore, Phase::Ready, Phase::Proof, Phase::Cleanup];
     let phase = |phase: Phase| Some((phase.as_str(), spread(tried.phase(phase)?)));
     PointDocument {
         engine: point.engine.as_str(),
@@ -320,11 +321,7 @@ fn span_name(name: SpanName) -> Option<String> {
 }
 
 fn spread(spread: Spread) -> SpreadDocument {
-    SpreadDocument {
-        least: millis(spread.least),
-        median: millis(spread.median),
-        most: millis(spread.most),
-    }
+    SpreadDocument { least: millis(spread.least), median: millis(spread.median), most: millis(spread.most) }
 }
 
 fn run(run: &Run) -> RunDocument {

@@ -45,7 +45,9 @@ fn table(bench: &Bench, page: Page) -> String {
             right(restore.map_or(String::new(), range)),
             right(recovery.map_or(String::new(), |spread| seconds(spread.median))),
             right(run.map_or(String::new(), |run| megabytes(run.bytes_per_second()))),
-            right(run.and_then(|run| run.busy).map_or(String::new(), |busy| format!("{:.0} %", busy * 100.0))),
+            right(
+                run.and_then(|run| run.busy).map_or(String::new(), |busy| format!("{:.0} %", busy * 100.0)),
+            ),
             Cell::new(limit(tried)),
         ]);
     }

@@ -105,9 +105,11 @@ impl BenchPage {
         let recovered = bench.tried.iter().filter_map(|tried| Some(tried.recovery()?.median)).max();
         let whole = recovered.map_or(1.0, |longest| longest.as_secs_f64().max(1e-6) * ROOM);
         let fastest = advice.as_ref().map(|advice| advice.fastest);
-        let bars = bench.tried.iter().enumerate().map(|(at, tried)| {
-            bar(tried, way(tried.point, bench), scale, fastest == Some(at))
-        });
+        let bars = bench
+            .tried
+            .iter()
+            .enumerate()
+            .map(|(at, tried)| bar(tried, way(tried.point, bench), scale, fastest == Some(at)));
         BenchPage {
             style: STYLE,
             style_sha256: STANDARD.encode(Sha256::digest(STYLE)),
