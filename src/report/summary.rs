@@ -160,6 +160,7 @@ fn out_of(good: u64, all: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{ComparedTo, Fidelity};
     use crate::report::sample;
 
     const PLAIN: Style = Style { paint: Paint::PLAIN, columns: 80, quiet: false };
@@ -275,6 +276,23 @@ orders: inconclusive
         }
         stripped.push_str(rest);
         assert_eq!(stripped, shown(&[sample::pass(), sample::failure()], PLAIN));
+    }
+
+    #[test]
+    fn where_a_stamp_took_part_each_place_is_told() {
+        let mut record = sample::failure();
+        let mut tables = record.fidelity.take().unwrap().tables;
+        tables.truncate(2);
+        let hash = |digit: &str| Some(digit.repeat(64).parse().unwrap());
+        let table = &mut tables[1];
+        (table.stamp_hash, table.stream_hash, table.restored_hash) = (hash("a"), hash("b"), hash("b"));
+        table.stamp_rows = Some(7);
+        record.fidelity = Some(Fidelity::of(ComparedTo::SourceStamp, tables));
+        let text = shown(&[record], PLAIN).split_whitespace().collect::<Vec<_>>().join(" ");
+        let differ = "differ public.bad_00: source aaaaaaaaaaaa (7 rows), archive bbbbbbbbbbbb (123,456 rows), \
+                      restored bbbbbbbbbbbb (123,456 rows): source and archive differ";
+        assert!(text.contains(differ), "{text}");
+        assert!(text.contains("1 of 2 tables equal row for row at the source, in the archive and restored"));
     }
 
     #[test]
