@@ -29,7 +29,7 @@ use crate::database::Source;
 use crate::drill::{Service, codes, drill, drilled, told, warnings};
 use crate::postgres::{eventually, install, own_install, parent, processes_in};
 use crate::primary::Primary;
-use crate::stamped::{SHOP, Stamped, stamp};
+use crate::stamped::{SHOP, Stamped};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -284,9 +284,7 @@ async fn the_newest_values_are_those_of_the_source() {
     source.create("shop", "", SHOP).await;
     // Unqualified names mean at the source what they mean to an application.
     source.psql("shop", "alter database shop set search_path = app, public");
-    let checks = format!(
-        "checks = 'content only'\nbackup.location = 'file:///tmp/'\nbackup.pattern = 'backup.dump'\n"
-    );
+    let service = "[service.shop]\nbackup.location = 'file:///tmp/'\nbackup.pattern = 'backup.dump'\n";
     let check = |name: &str, sql: &str| {
         format!("[[service.shop.check]]\nname = '{name}'\nsql = '{sql}'\nnewest = '3650d'\n")
     };
@@ -296,11 +294,7 @@ async fn the_newest_values_are_those_of_the_source() {
         check("seen", "select max(seen) from customer"),
         check("none", "select max(born) from customer where id < 0"),
     ];
-    fs::write(
-        &plan,
-        format!("[service.shop]\n{}{}", checks.replace("checks = 'content only'\n", ""), asked.concat()),
-    )
-    .unwrap();
+    fs::write(&plan, format!("{service}{}", asked.concat())).unwrap();
     let plan = plan.to_str().unwrap();
     let file = place.path().join("backup.dump");
     let options = ["--plan", plan, "--service", "shop", "--exclude-table", "public.freshness"];
@@ -349,5 +343,4 @@ async fn the_newest_values_are_those_of_the_source() {
     let refused = |options: &[&str]| stamped::try_stamp(&source, "shop", options, &[], &file).status.code();
     assert_eq!(refused(&["--plan", plan]), Some(64), "a plan, and no service of it");
     assert_eq!(refused(&["--plan", plan, "--service", "nobody"]), Some(64));
-    let _ = stamp(&source, "shop", &[], &[]);
 }

@@ -147,7 +147,7 @@ impl Round<'_> {
         let session = self.scratch.connect_to_restore(self.toc).await?;
         // A script may hold rows of one table twice: none is emptied for being alone.
         let manner = Manner { jobs: usize::MAX, ..self.manner };
-        let columns = Columns::read(&session, manner, &self.toc).await?;
+        let columns = Columns::read(&session, manner, self.toc).await?;
         drop(session);
         let nothing = Schedule::new(self.toc, &[]);
         let board =
