@@ -114,7 +114,8 @@ pub enum EventKind {
     TableCompared {
         /// Its qualified name.
         table: Arc<str>,
-        /// Whether the rows that came back are the rows of the archive.
+        /// Whether no row that was read back differs from the archive's; of a sample, those are
+        /// not all.
         equal: bool,
     },
     /// A check of the plan was answered, or could not be put.

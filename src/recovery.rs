@@ -259,7 +259,7 @@ impl Recovery<'_> {
         recovered.resumed = marks.resumed();
         let rules = self.request.rules;
         let copy = self.request.service.restore.copy;
-        let manner = Manner { jobs: self.request.jobs, copy, rules };
+        let manner = Manner { jobs: self.request.jobs, copy, rules, sample: None };
         let restored = restore::go_on(opened, scratch, manner, Some(&mut marks), self.watch, self.events)
             .await
             .map_err(|halted| halted.error.reason())?;
@@ -298,7 +298,9 @@ impl Recovery<'_> {
                 proof::State::Different | proof::State::Missing => {
                     compared.different.push(different(&table, source.is_some()));
                 }
-                proof::State::NotComparable => compared.not_comparable.push(table.name),
+                proof::State::Sampled | proof::State::NotComparable => {
+                    compared.not_comparable.push(table.name)
+                }
             }
         }
         // What an interrupted restore has loaded was hashed by it, and not by this one.

@@ -73,10 +73,32 @@ fn with_tables(record: &mut Record, change: impl FnOnce(&mut Vec<TableRecord>)) 
     let mut old = record.fidelity.take().unwrap();
     change(&mut old.tables);
     let mut new = Fidelity::of(old.compared_to, old.tables);
-    (new.large_objects, new.sequences) = (old.large_objects, old.sequences);
+    (new.large_objects, new.sequences, new.sample) = (old.large_objects, old.sequences, old.sample);
     let drift = record.drift.as_mut().unwrap();
     (drift.rows.after, drift.tables.after) = (Some(new.rows_total), Some(new.tables_expected));
     record.fidelity = Some(new);
+}
+
+/// The first table proven by a sample, and every sum made anew.
+fn with_sample(record: &mut Record, change: impl FnOnce(&mut TableRecord, &mut SampledRows)) {
+    fidelity(record).sample = Some(SampleOf { share_ppm: 50_000, seed: 7 });
+    with_tables(record, |tables| {
+        let table = &mut tables[0];
+        let (rows, bytes) = (table.rows.unwrap() / 20, table.bytes.unwrap() / 20);
+        let hash = tables[1].stream_hash.unwrap();
+        let table = &mut tables[0];
+        let mut sample = SampledRows {
+            by: "id".into(),
+            rows,
+            bytes,
+            restored_rows: rows,
+            stream_hash: hash,
+            restored_hash: hash,
+        };
+        (table.state, table.restored_hash) = (TableState::Sampled, None);
+        change(table, &mut sample);
+        table.sample = Some(sample);
+    });
 }
 
 /// One object that is not as announced, and every sum made anew.
@@ -441,6 +463,78 @@ const WRONG_PASSES: &[Wrong] = &[
         code: Code::RecordInconsistent,
     },
     Wrong {
+        name: "P31 a sampled table is called equal",
+        change: |record| with_sample(record, |table, _| table.state = TableState::Equal),
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P31 a sampled table has the hash of all rows, too",
+        change: |record| with_sample(record, |table, _| table.restored_hash = table.stream_hash),
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P31 a sample that nobody asked for",
+        change: |record| {
+            with_sample(record, |_, _| {});
+            fidelity(record).sample = None;
+        },
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P31 a sample of no rows",
+        change: |record| {
+            with_sample(record, |_, sample| {
+                (sample.rows, sample.restored_rows, sample.bytes) = (0, 0, 0);
+            });
+        },
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P31 a sample whose rows differ",
+        change: |record| {
+            with_sample(record, |table, sample| sample.restored_hash = table.stream_hash.unwrap())
+        },
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P31 a sample with a row less",
+        change: |record| with_sample(record, |_, sample| sample.restored_rows -= 1),
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P31 a sampled table with another number of rows",
+        change: |record| with_sample(record, |table, _| table.restored_rows = Some(1)),
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P31 a sample of as many rows as there are",
+        change: |record| {
+            with_sample(record, |table, sample| {
+                sample.rows = table.rows.unwrap();
+                sample.restored_rows = sample.rows;
+            });
+        },
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
+        name: "P31 the coverage of a sample is called all",
+        change: |record| {
+            with_sample(record, |_, _| {});
+            let coverage = &mut fidelity(record).coverage;
+            coverage.compared_rows = coverage.total_rows;
+        },
+        verdict: Inconclusive,
+        code: Code::RecordInconsistent,
+    },
+    Wrong {
         name: "P31 rows were only ever counted",
         change: |record| {
             with_tables(record, |tables| {
@@ -798,6 +892,25 @@ fn an_objective_that_is_met_exactly_is_met() {
 }
 
 #[test]
+fn a_pass_by_a_sample_says_so_with_its_share() {
+    let mut record = passing();
+    with_sample(&mut record, |_, _| {});
+    let ruling = judge(&record).ruling();
+    assert_eq!(ruling.result.0, Verdict::Pass);
+    let coverage = &record.fidelity.as_ref().unwrap().coverage;
+    assert!(coverage.is_partial() && coverage.compared_bytes < coverage.total_bytes);
+    let share = format!("{}.{:02} %", coverage.share_bp() / 100, coverage.share_bp() % 100);
+    let warning = ruling.warnings.iter().find(|warning| warning.code == WarningCode::RowsSampled).unwrap();
+    for text in [&ruling.statement, &warning.detail] {
+        assert!(text.contains(&share) && text.contains(" were read back"), "{text}");
+    }
+    assert!(ruling.statement.contains("in a sample: "), "{}", ruling.statement);
+    assert!(limitations(&record).iter().any(|line| line.starts_with("Only a sample of the rows")));
+    let whole = judge(&passing()).ruling();
+    assert!(!whole.statement.contains("sample"), "{}", whole.statement);
+}
+
+#[test]
 fn warnings_ride_along_and_replace_no_verdict() {
     let table: &[(WarningCode, Change)] = &[
         (WarningCode::NoObjective, |record| {
@@ -830,6 +943,7 @@ fn warnings_ride_along_and_replace_no_verdict() {
             point.met_worst_case = None;
         }),
         (WarningCode::TrailingBytes, |record| artifact(record).trailing_bytes = Some(512)),
+        (WarningCode::RowsSampled, |record| with_sample(record, |_, _| {})),
         (WarningCode::RowsCountedNotHashed, |record| {
             with_tables(record, |tables| {
                 (tables[0].state, tables[0].restored_hash) = (TableState::Counted, None);

@@ -18,7 +18,7 @@ use crate::cli::{Places, output};
 use crate::drill::{self, RunOutcome, RunRequest};
 use crate::exit_code::ExitCode;
 use crate::journal;
-use crate::plan::{CopyForm, Plan, Select, Signing};
+use crate::plan::{CopyForm, Plan, ReadBack, Select, Signing};
 use crate::record::Trigger;
 use crate::report::revealed::revealed;
 use crate::report::summary::{Reported, Style, summary};
@@ -47,6 +47,10 @@ pub struct Arguments {
     /// parsing wherever that is exact, 'text' sends them as they stand in the archive
     #[arg(long, value_name = "FORM", value_parser = copy_form())]
     copy: Option<CopyForm>,
+    /// How much of the restored rows the proof reads back, instead of the plan's choice: 'all', or
+    /// for the impatient 'sample 5%' of large tables. The record, and a pass, say that it was a sample
+    #[arg(long, value_name = "SHARE", value_parser = ReadBack::parse)]
+    read_back: Option<ReadBack>,
     /// After the drill of one service: damage copies of what was restored, and what is read of
     /// the backup, in nine ways, and see which checks and proofs turn red. Neither the backup nor
     /// the source is touched. It restores the backup three times more, and each of its
@@ -159,6 +163,9 @@ fn narrowed(mut plan: Plan, arguments: &Arguments) -> Result<Plan, Refusal> {
         }
         if let Some(copy) = arguments.copy {
             service.restore.copy = copy;
+        }
+        if let Some(read_back) = arguments.read_back {
+            service.proof.read_back = read_back;
         }
     }
     Ok(plan)

@@ -12,17 +12,18 @@ use crate::plan::{self, CopyForm, Select, Service};
 use crate::postgres::{Cluster, Install, Isolation, IsolationHad};
 use crate::proof::{
     self, Alike, Answer, Apart, Beside, CheckReport, CheckSort, Comparison, Differing, Located, Objects,
-    ObjectsFound, Sourced, State, Tally,
+    ObjectsFound, Sampled, Sourced, State, Tally,
 };
 use crate::record::{
     Artifact, ArtifactLayer, BesideRows, Between, CheckKind, CheckOutcome, CheckRecord, Compared, Copied,
     CopyChoice, DIFFERENCES_MAX, Difference, Engine, Environment, EnvironmentKind, ExcludedEntry,
     ExpectedArtifact, Extension, FailedEntry, Freshness, Hardware, Listing, LocatedRow, LocatedRows, Millis,
     Moment, Network, Newest, NotNarrowed, NotStamped, ObjectClass, ObjectDifference, Observed, Policy,
-    REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected, RejectedReason, Restore, RowFault, Sandbox,
-    Selected, Sha256, SignedMillis, Span, SpanName, TableRecord, TableState, WarningCode, WarningLine,
+    REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected, RejectedReason, Restore, RowFault, SampleOf,
+    SampledRows, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord, TableState,
+    WarningCode, WarningLine,
 };
-use crate::restore::{Host, Restored, SpanKind};
+use crate::restore::{Host, Restored, Sample, SpanKind};
 use crate::verdict::{Code, Reason};
 
 /// Failed entries that a record names; the rest are counted.
@@ -357,12 +358,16 @@ pub fn table(comparison: &Comparison) -> TableRecord {
         state: match comparison.state {
             State::Equal => TableState::Equal,
             State::EqualInPart => TableState::Counted,
+            State::Sampled => TableState::Sampled,
             State::Different => TableState::Different,
             State::Missing => TableState::Missing,
             State::NotComparable => TableState::NotComparable,
         },
         rows: comparison.stream.as_ref().map(|hash| hash.rows()),
-        restored_rows: comparison.restored.as_ref().map(|hash| hash.rows()),
+        restored_rows: match &comparison.sampled {
+            Some(sampled) => Some(sampled.restored_rows),
+            None => comparison.restored.as_ref().map(|hash| hash.rows()),
+        },
         bytes: comparison.stream.as_ref().map(|_| comparison.stream_bytes),
         stream_hash: comparison.stream.as_ref().and_then(hash),
         restored_hash: comparison.restored.as_ref().and_then(hash),
@@ -376,9 +381,27 @@ pub fn table(comparison: &Comparison) -> TableRecord {
         },
         columns_sha256: comparison.columns.map(Sha256::from),
         columns_not_compared: comparison.not_compared.clone(),
+        sample: comparison.sampled.as_ref().and_then(sample),
         located: None,
         not_narrowed: None,
     }
+}
+
+/// The sample that was asked for.
+pub fn sample_of(sample: Sample) -> SampleOf {
+    SampleOf { share_ppm: sample.share_ppm.into(), seed: sample.seed.into() }
+}
+
+/// The sample that a table was proven by.
+fn sample(sampled: &Sampled) -> Option<SampledRows> {
+    Some(SampledRows {
+        by: sampled.column.clone(),
+        rows: sampled.stream.rows(),
+        bytes: sampled.stream.bytes(),
+        restored_rows: sampled.restored.rows(),
+        stream_hash: sampled.stream.to_string().parse().ok()?,
+        restored_hash: sampled.restored.to_string().parse().ok()?,
+    })
 }
 
 /// Where the rows of the tables differ, by the tables' names, or why that is not known.

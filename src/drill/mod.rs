@@ -51,11 +51,11 @@ use crate::drill::staged::Came;
 use crate::drill::timeline::Timeline;
 use crate::event::{EventKind, Events};
 use crate::journal::Journal;
-use crate::plan::{Amcheck, Check, Engine, Service};
+use crate::plan::{Amcheck, Check, Engine, ReadBack, Service};
 use crate::postgres;
 use crate::proof::{self, Fingerprint, Narrowed, NotNarrowed, Revealed};
 use crate::record::{ComparedTo, Fidelity, Halt, Record, RecoveryTime, Traffic, Trigger};
-use crate::restore::{self, Archive, Halted, Manner, Restored, Scratch, WayIn};
+use crate::restore::{self, Archive, Halted, Manner, Restored, Sample, Scratch, WayIn};
 use crate::stamp::Stamp;
 use crate::store::{self, ChecksumAlgorithm, Damage, Shaping, Store, Tuning};
 use crate::verdict::{Blame, Code, Reason};
@@ -477,6 +477,7 @@ impl Stages<'_> {
             .map_err(refused)?;
         let compared_to = source.map_or(ComparedTo::ArchiveStream, |_| ComparedTo::SourceStamp);
         let mut fidelity = Fidelity::of(compared_to, tables.iter().map(fill::table).collect());
+        fidelity.sample = self.sample().map(fill::sample_of);
         let objects = proof::compare_large_objects(restored, scratch).await.map_err(refused)?;
         let sequences = proof::compare_sequences(toc, scratch).await.map_err(refused)?;
         fidelity.large_objects = Some(fill::compared(objects));
@@ -566,12 +567,25 @@ impl Stages<'_> {
         Ok(())
     }
 
+    /// The rows that the proof is content with in large tables; each run has others.
+    fn sample(&self) -> Option<Sample> {
+        let seed = self.outside.run_id.as_u64_pair().1 as u32;
+        match self.service.proof.read_back {
+            ReadBack::All => None,
+            ReadBack::Sample { share_ppm } => Some(Sample { seed, share_ppm }),
+        }
+    }
+
     fn jobs(&self) -> usize {
         self.service.restore.jobs.unwrap_or_else(|| self.outside.site.cores())
     }
 
     fn manner(&self, scratch: &Scratch) -> Manner {
-        Manner { rules: scratch.rules(), ..Manner::drill(self.jobs(), self.service.restore.copy) }
+        Manner {
+            rules: scratch.rules(),
+            sample: self.sample(),
+            ..Manner::drill(self.jobs(), self.service.restore.copy)
+        }
     }
 
     fn tuning(&self) -> Tuning {

@@ -86,6 +86,11 @@ impl Content {
         }
     }
 
+    /// A sample may find a backup broken, and never whole.
+    fn unless(self, sampled: bool) -> Content {
+        if sampled && self == Content::Whole { Content::Unknown } else { self }
+    }
+
     /// From a verdict that the judge shares, and its reasons.
     pub fn of(verdict: Verdict, codes: &[ReasonCode]) -> Content {
         let about_time = |code: &ReasonCode| ABOUT_TIME.contains(&code.0);
@@ -99,6 +104,11 @@ impl Content {
     }
 }
 
+/// Whether rows were left out of the proof.
+fn is_sampled(record: &Record) -> bool {
+    record.fidelity.as_ref().is_some_and(|fidelity| fidelity.tables_sampled > 0)
+}
+
 /// Reasons that speak of when, and not of what came back.
 const ABOUT_TIME: [Code; 4] = [Code::RtoMissed, Code::RpoMissed, Code::BackupStale, Code::TimestampInFuture];
 
@@ -109,7 +119,7 @@ impl Drill {
         let recorded = record.verdict.result.0;
         let verdict = recorded.max(found);
         let content = match recorded == found {
-            true => Content::of(verdict, &record.verdict.reason_codes),
+            true => Content::of(verdict, &record.verdict.reason_codes).unless(is_sampled(record)),
             false => Content::Unknown,
         };
         let recovery_time = record.measurements.recovery_time.as_ref();

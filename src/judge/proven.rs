@@ -86,7 +86,8 @@ pub(in crate::judge) fn every_table_came_back(record: &Record, findings: &mut Fi
     let in_part = |table: &TableRecord| {
         table.state == TableState::Counted && table.stream_hash.zip(table.restored_hash).is_some()
     };
-    let hashed = fidelity.tables_equal > 0 || fidelity.tables.iter().any(in_part);
+    let alike = fidelity.tables_equal > 0 || fidelity.tables_sampled > 0;
+    let hashed = alike || fidelity.tables.iter().any(in_part);
     if fidelity.tables_expected > 0 && !hashed {
         findings.add(Code::DataNotCompared, "no table's rows were hashed on both sides", "");
     }
@@ -100,13 +101,16 @@ pub(in crate::judge) fn each_table_bears_its_state_out(record: &Record, findings
     expected.row_hash.clone_from(&fidelity.row_hash);
     expected.large_objects.clone_from(&fidelity.large_objects);
     expected.sequences.clone_from(&fidelity.sequences);
+    expected.sample.clone_from(&fidelity.sample);
     findings.must_agree(*fidelity == expected, "the sums of fidelity are not those of its tables");
+    let asked = fidelity.sample.as_ref().is_none_or(|sample| (1..1_000_000).contains(&sample.share_ppm));
+    findings.must_agree(asked, "fidelity.sample is no share of the rows");
     for table in &fidelity.tables {
-        bears_its_state_out(table, fidelity.compared_to, findings);
+        bears_its_state_out(table, fidelity, findings);
     }
 }
 
-fn bears_its_state_out(table: &TableRecord, compared_to: ComparedTo, findings: &mut Findings) {
+fn bears_its_state_out(table: &TableRecord, fidelity: &Fidelity, findings: &mut Findings) {
     let name = &table.name;
     let counted = table.rows.is_some() && table.rows == table.restored_rows;
     let hashed = table.bytes.is_some()
@@ -114,7 +118,7 @@ fn bears_its_state_out(table: &TableRecord, compared_to: ComparedTo, findings: &
         && table.stream_hash == table.restored_hash
         && table.columns_sha256.is_some();
     let as_the_stamp = table.restored_as_stamped_hash.or(table.stream_hash);
-    let stamped = match (compared_to, table.not_stamped) {
+    let stamped = match (fidelity.compared_to, table.not_stamped) {
         (ComparedTo::ArchiveStream, None) => table.stamp_hash.is_none(),
         (ComparedTo::SourceStamp, Some(NotStamped::LeftOut)) => table.stamp_hash.is_none(),
         (ComparedTo::SourceStamp, None) => {
@@ -127,6 +131,11 @@ fn bears_its_state_out(table: &TableRecord, compared_to: ComparedTo, findings: &
             let seen = counted && hashed && stamped && table.columns_not_compared.is_empty();
             findings.must_agree(seen, &format!("the rows of {name} are called equal, and are not"));
         }
+        TableState::Sampled => {
+            let hashed = table.columns_sha256.is_some() && is_a_sample(table) && fidelity.sample.is_some();
+            let seen = counted && hashed && stamped;
+            findings.must_agree(seen, &format!("a sample of {name} is called equal, and is not"));
+        }
         TableState::Counted => {
             findings.must_agree(counted, &format!("the rows of {name} are called counted, and are not"));
             let in_part = hashed && stamped && !table.columns_not_compared.is_empty();
@@ -138,6 +147,25 @@ fn bears_its_state_out(table: &TableRecord, compared_to: ComparedTo, findings: &
         }
         TableState::Different | TableState::Missing | TableState::NotComparable => {}
     }
+    findings.must_agree(
+        table.sample.is_none() || table.state == TableState::Sampled,
+        &format!("the rows of {name} are a sample, and are called something else"),
+    );
+}
+
+/// Whether rows of the table were read back, some and not all, and are those of the archive.
+fn is_a_sample(table: &TableRecord) -> bool {
+    let (Some(sample), Some(rows), Some(bytes)) = (&table.sample, table.rows, table.bytes) else {
+        return false;
+    };
+    table.stream_hash.is_some()
+        && table.restored_hash.is_none()
+        && table.restored_as_stamped_hash.is_none()
+        && table.columns_not_compared.is_empty()
+        && (1..rows).contains(&sample.rows)
+        && sample.bytes <= bytes
+        && sample.rows == sample.restored_rows
+        && sample.stream_hash == sample.restored_hash
 }
 
 fn named(fidelity: &Fidelity, state: TableState) -> String {

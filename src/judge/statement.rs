@@ -29,13 +29,7 @@ fn passed(record: &Record) -> String {
         parts.push(format!("was restored without an error into {alone}"));
     }
     if let Some(fidelity) = &record.fidelity {
-        parts.push(format!(
-            "and came back with the rows of the {} in {} of {} ({})",
-            whose(fidelity),
-            grouped(fidelity.tables_equal),
-            counted(fidelity.tables_expected, "table"),
-            counted(fidelity.rows_total, "row")
-        ));
+        parts.push(came_back(fidelity));
     }
     let mut sentence = format!("The backup {} of {} {}", name(record), record.service.id, parts.join(", "));
     if let Some(time) = &record.measurements.recovery_time {
@@ -43,6 +37,38 @@ fn passed(record: &Record) -> String {
     }
     sentence.push('.');
     sentence
+}
+
+fn came_back(fidelity: &Fidelity) -> String {
+    let tables = counted(fidelity.tables_expected, "table");
+    let (whose, equal) = (whose(fidelity), grouped(fidelity.tables_equal));
+    match fidelity.tables_sampled {
+        0 => format!(
+            "and came back with the rows of the {whose} in {equal} of {tables} ({})",
+            counted(fidelity.rows_total, "row")
+        ),
+        sampled => format!(
+            "and came back with the rows of the {whose} in a sample: {}, of {equal} of {tables} all and of {} some; \
+             all were counted",
+            read_back(fidelity),
+            grouped(sampled),
+        ),
+    }
+}
+
+/// `1,204,331 of 6,000,000 rows (20.07 %, 118,000,000 of 590,000,000 bytes) were read back`.
+pub(in crate::judge) fn read_back(fidelity: &Fidelity) -> String {
+    let coverage = &fidelity.coverage;
+    let share = coverage.share_bp();
+    format!(
+        "{} of {} ({}.{:02} %, {} of {}) were read back",
+        grouped(coverage.compared_rows),
+        counted(coverage.total_rows, "row"),
+        share / 100,
+        share % 100,
+        grouped(coverage.compared_bytes),
+        counted(coverage.total_bytes, "byte"),
+    )
 }
 
 /// Whose rows came back: the source's, if a stamp says so of every table.

@@ -1,7 +1,7 @@
 //! What stands beside a verdict, drawn from the facts.
 
 use crate::judge::drift;
-use crate::judge::statement::{counted, words_of};
+use crate::judge::statement::{counted, read_back, words_of};
 use crate::record::{
     Anchor, BrokenConstraint, CheckOutcome, ComparedTo, ConsistencySource, Fidelity, Network, NotStamped,
     Record, RpoJudgedBy, TableState, WarningCode, WarningLine,
@@ -181,6 +181,10 @@ fn of_the_proof(record: &Record, found: &mut Vec<WarningLine>) {
                 counted(fidelity.tables_expected, "table")
             );
             warn(found, WarningCode::SourceNotInProof, detail);
+        }
+        if fidelity.tables_sampled > 0 {
+            let detail = format!("{}; all were counted", read_back(fidelity));
+            warn(found, WarningCode::RowsSampled, detail);
         }
         of_columns(fidelity, found);
         let in_part = fidelity.tables.iter().filter(|table| !table.columns_not_compared.is_empty());

@@ -15,6 +15,7 @@ pub mod number;
 pub mod pattern;
 pub mod proof;
 mod read;
+pub mod read_back;
 pub mod secret;
 pub mod service;
 pub mod show;
@@ -33,6 +34,7 @@ pub use fault::{Complaint, Fault};
 pub use file::{find, load};
 pub use pattern::Pattern;
 pub use proof::{Amcheck, Proof, StampDemand};
+pub use read_back::ReadBack;
 pub use service::{
     Backup, CopyForm, Engine, Minimum, Restore, Scratch, ScratchServer, Select, Service, Settings,
 };

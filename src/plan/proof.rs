@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::plan::ReadBack;
+
 /// The `[service.NAME.proof]` table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
@@ -9,6 +11,8 @@ pub struct Proof {
     pub amcheck: Amcheck,
     /// Whether foreign keys, checks and NOT NULL are evaluated anew for every restored row.
     pub revalidate: bool,
+    /// How much of the restored rows is read back.
+    pub read_back: ReadBack,
     /// What is demanded of stamps of the source.
     pub stamp: StampDemand,
     /// Files of public keys, one of which must have signed a stamp that is signed. Without any, no

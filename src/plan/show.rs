@@ -223,6 +223,7 @@ fn proof(section: &mut Section<'_>, proof: &Proof) {
         section.raw("heapallindexed", &(proof.amcheck == Amcheck::HeapAllIndexed).to_string());
     }
     section.raw("revalidate", &proof.revalidate.to_string());
+    section.quoted("read_back", proof.read_back.to_string());
     section.quoted("stamp", proof.stamp.as_str());
     let keys: Vec<String> = proof.stamp_keys.iter().map(|key| quote(&key.display().to_string())).collect();
     if !keys.is_empty() {

@@ -21,6 +21,7 @@ mod reading;
 mod relations;
 mod revalidated;
 mod rows;
+mod sampled;
 mod sequences;
 mod shape;
 pub mod source;
@@ -42,6 +43,7 @@ pub use pace::Pace;
 pub use reading::{Manner, adopt, pin};
 pub use revalidated::{Asked, Broken, ConstraintKind, Revalidated, Unasked, revalidate};
 pub use rows::{Comparison, State, compare};
+pub use sampled::Sampled;
 pub use shape::{Shape, shape};
 pub use structure::{Damaged, Structure, Unchecked, examine};
 

@@ -107,6 +107,9 @@ pub async fn adopt(session: &Session, manner: &Manner) -> Result<(), postgres::E
     session.run(&manner.statements()).await
 }
 
+/// Pages from the first of the two numbers to before the second.
+pub type Stretch = (u64, u64);
+
 /// How a table is read.
 pub struct Reading {
     /// The list of columns as SQL, without parentheses; empty for a table without columns.
@@ -132,19 +135,38 @@ impl Reading {
     }
 
     /// The rows of a stretch of pages, or of the whole table.
-    pub fn statement(&self, stretch: Option<(u64, u64)>) -> String {
-        let Reading { columns, from, condition, encoding, .. } = self;
-        let condition = match stretch {
-            Some((first, end)) => {
-                &format!("WHERE ctid >= '({first},0)'::pg_catalog.tid AND ctid < '({end},0)'::pg_catalog.tid")
-            }
-            None => condition,
-        };
+    pub fn statement(&self, stretch: Option<Stretch>) -> String {
+        self.copy(&self.condition(stretch))
+    }
+
+    /// The same, but only those rows that a condition holds for.
+    pub fn statement_of(&self, sampled: &str, stretch: Option<Stretch>) -> String {
+        let condition = self.condition(stretch);
+        let joined = if condition.is_empty() { "WHERE" } else { "AND" };
+        self.copy(&format!("{condition} {joined} {sampled}"))
+    }
+
+    /// How many rows there are in a stretch of pages, or in the whole table.
+    pub fn count(&self, stretch: Option<Stretch>) -> String {
+        format!("SELECT pg_catalog.count(*) FROM {} {}", self.from, self.condition(stretch))
+    }
+
+    fn copy(&self, condition: &str) -> String {
+        let Reading { columns, from, encoding, .. } = self;
         format!("COPY (SELECT {columns} FROM {from} {condition}) TO STDOUT WITH (ENCODING {encoding})")
+    }
+
+    fn condition(&self, stretch: Option<Stretch>) -> String {
+        stretch.map_or_else(
+            || self.condition.clone(),
+            |(first, end)| {
+                format!("WHERE ctid >= '({first},0)'::pg_catalog.tid AND ctid < '({end},0)'::pg_catalog.tid")
+            },
+        )
     }
 }
 
-/// The hash of the rows that a statement of `reading` gives, read at `pace`; `tell` is told how
+/// The hashes of the rows of a stretch, or of the whole table, read at `pace`; `tell` is told how
 /// many more there are.
 ///
 /// # Errors
@@ -152,11 +174,25 @@ impl Reading {
 pub async fn hash_of(
     session: &Session,
     reading: &Reading,
-    stretch: Option<(u64, u64)>,
+    stretch: Option<Stretch>,
     pace: Option<&Pace>,
     tell: impl Fn(u64),
 ) -> Result<RowHashes, postgres::Error> {
-    let mut rows = session.copy_out(&reading.statement(stretch)).await?;
+    hash_by(session, reading, &reading.statement(stretch), pace, tell).await
+}
+
+/// The same of the rows that a `statement` of `reading` gives.
+///
+/// # Errors
+/// The server refuses it, or is gone.
+pub async fn hash_by(
+    session: &Session,
+    reading: &Reading,
+    statement: &str,
+    pace: Option<&Pace>,
+    tell: impl Fn(u64),
+) -> Result<RowHashes, postgres::Error> {
+    let mut rows = session.copy_out(statement).await?;
     let mut hashes = RowHashes::default();
     let (mut told, mut paid) = (0, 0);
     while let Some(row) = rows.next().await? {

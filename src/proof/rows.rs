@@ -14,7 +14,8 @@ use crate::proof::dumping::Dumping;
 use crate::proof::fingerprint::{Fingerprint, Name, Sourced, TablePrint};
 use crate::proof::reading::{self, Manner, Reading};
 use crate::proof::relations::Catalogue;
-use crate::proof::stretches::{Unread, Work};
+use crate::proof::sampled::{self, Sampled, Sampling};
+use crate::proof::stretches::{Back, Unread, Work};
 use crate::restore::{Restored, RowHashes, RowsSeen, Scratch, TableLoaded, Unsteady};
 
 /// How a table came back.
@@ -24,6 +25,8 @@ pub enum State {
     Equal,
     /// Row for row, but for the columns that could not be compared.
     EqualInPart,
+    /// With as many rows, of which a sample is the archive's.
+    Sampled,
     /// With other rows.
     Different,
     /// Not at all.
@@ -43,8 +46,10 @@ pub struct Comparison {
     pub stream: Option<RowHash>,
     /// Their size as COPY text.
     pub stream_bytes: u64,
-    /// The rows that were read back.
+    /// The rows that were read back, if all were.
     pub restored: Option<RowHash>,
+    /// What was read back, where that was a sample.
+    pub sampled: Option<Sampled>,
     /// The digest of the list of columns that was hashed.
     pub columns: Option<Digest>,
     /// What the stamp says of it.
@@ -88,18 +93,11 @@ pub async fn compare(
     try_join_all((0..jobs.max(1)).map(connection)).await?;
     let mut comparisons = Vec::with_capacity(subjects.len());
     for (index, subject) in subjects.iter().enumerate() {
-        let mut outcome = work.outcome(index);
-        let first = outcome;
-        if let Ok(hash) = &mut outcome
-            && hash.whole != subject.seen.hash
-        {
-            *hash = subject.try_other_manners(&session, *hash).await?;
-        }
-        comparisons.push(subject.judge(outcome, first));
+        comparisons.push(subject.conclude(work.outcome(index), &session).await?);
     }
     comparisons.extend(beside);
     for comparison in &comparisons {
-        let equal = matches!(comparison.state, State::Equal | State::EqualInPart);
+        let equal = matches!(comparison.state, State::Equal | State::Sampled | State::EqualInPart);
         events.emit(EventKind::TableCompared { table: comparison.name.as_str().into(), equal });
     }
     Ok(comparisons)
@@ -136,7 +134,13 @@ pub async fn subjects(
     let surroundings =
         Surroundings { catalogue: &catalogue, direct: &direct, toc, dumping: &dumping, majors_differ };
     let subject = |part| Subject::new(part, &surroundings, &against);
-    let subjects = parts.iter().map(subject).collect();
+    let mut subjects: Vec<Subject> = parts.iter().map(subject).collect();
+    if sampled::can_be_read(restored, session).await? {
+        for (subject, part) in subjects.iter_mut().zip(&parts) {
+            let (sourced, columns) = (&subject.sourced, subject.columns_digest);
+            subject.sampling = Sampling::of(part.first, &part.seen, sourced, columns);
+        }
+    }
     let beside = against.beside(&parts);
     Ok(Subjects { subjects, reads_stretches: catalogue.reads_stretches, beside })
 }
@@ -201,6 +205,7 @@ impl<'s> Against<'s> {
             stream: None,
             stream_bytes: 0,
             restored: None,
+            sampled: None,
             columns: None,
             sourced: Sourced::Known(table.hashes(), table.columns),
             as_stamped: None,
@@ -268,6 +273,8 @@ pub struct Subject {
     stamped_first: bool,
     /// Whether every column whose text differs may well be the same all the same.
     excused: bool,
+    /// The sample that is read of it, where that is enough.
+    sampling: Option<Sampling>,
 }
 
 impl Subject {
@@ -320,8 +327,49 @@ impl Subject {
             sourced,
             stamped_first,
             excused: shape.unsteady.iter().all(|(_, unsteady)| !unsteady.is_left_out() || excused(unsteady)),
+            sampling: None,
         }
     }
+
+    /// How it came back, for what was read of it. What differs in a sample or in number is read
+    /// whole first.
+    async fn conclude(&self, outcome: Result<Back, Unread>, session: &Session) -> Result<Comparison, Error> {
+        let mut outcome = outcome;
+        if let (Some(sampling), Ok(back)) = (&self.sampling, outcome) {
+            let equal = sampling.equal(back.hashes.whole, back.rows);
+            if let Some(sampled) = equal.filter(|_| back.rows == self.seen.hash.rows()) {
+                return Ok(self.proven_by(sampled));
+            }
+            outcome = self.read_whole(session).await?;
+        }
+        let first = outcome.map(|back| back.hashes);
+        let mut outcome = first;
+        if let Ok(hashes) = &mut outcome
+            && hashes.whole != self.seen.hash
+        {
+            *hashes = self.try_other_manners(session, *hashes).await?;
+        }
+        Ok(self.judge(outcome, first))
+    }
+
+    fn proven_by(&self, sampled: Sampled) -> Comparison {
+        let whole = self.judge(Err(Unread::Refused), Err(Unread::Refused));
+        Comparison { state: State::Sampled, sampled: Some(sampled), ..whole }
+    }
+
+    /// All of its rows, in the manner that fits best.
+    async fn read_whole(&self, session: &Session) -> Result<Result<Back, Unread>, Error> {
+        let Some(reading) = &self.reading else { return Ok(Err(Unread::Missing)) };
+        if let Some(manner) = self.manners.first() {
+            reading::adopt(session, manner).await?;
+        }
+        match reading::hash_of(session, reading, None, None, |_| {}).await {
+            Ok(hashes) => Ok(Ok(hashes.into())),
+            Err(error) if error.kind() == postgres::Kind::Statement => Ok(Err(Unread::Refused)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The manner was inferred from values, and several may fit: equality in any is equality.
     async fn try_other_manners(&self, session: &Session, first: RowHashes) -> Result<RowHashes, Error> {
         let Some(reading) = &self.reading else { return Ok(first) };
@@ -361,6 +409,7 @@ impl Subject {
             stream_bytes: self.seen.hash.bytes(),
             restored: outcome.ok().map(pick),
             columns: Some(self.columns_but(&not_compared)),
+            sampled: None,
             sourced: self.sourced.clone(),
             as_stamped: as_stamped.map(pick),
             steady,
@@ -416,12 +465,16 @@ async fn read_back(
             reading::adopt(&session, manner).await?;
             adopted = Some(manner);
         }
-        let read = reading::hash_of(&session, reading, stretch, None, |rows| {
-            events.emit(EventKind::RowsReadBack { rows })
-        })
-        .await;
+        let tell = |rows| events.emit(EventKind::RowsReadBack { rows });
+        let read = match &subject.sampling {
+            None => {
+                let read = reading::hash_of(&session, reading, stretch, None, tell).await;
+                read.map(Back::from)
+            }
+            Some(sampling) => sampling.read(&session, reading, stretch).await.inspect(|back| tell(back.rows)),
+        };
         match read {
-            Ok(hash) => work.add(index, Ok(hash)),
+            Ok(back) => work.add(index, Ok(back)),
             Err(error) if error.kind() == postgres::Kind::Statement => work.add(index, Err(Unread::Refused)),
             Err(error) => return Err(error.into()),
         }

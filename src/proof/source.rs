@@ -114,7 +114,7 @@ impl Source {
         try_join_all(sessions.iter().map(lane)).await?;
         let mut prints = BTreeMap::new();
         for (index, (table, (columns, reading))) in self.tables.iter().zip(&subjects).enumerate() {
-            let hashes = work.outcome(index).map_err(|_| unexpected("read every table"))?;
+            let hashes = work.outcome(index).map_err(|_| unexpected("read every table"))?.hashes;
             let steady = (!reading.unsteady.is_empty())
                 .then(|| SteadyPrint { hash: hashes.steady, columns: reading.unsteady_columns() });
             let print =
@@ -139,7 +139,7 @@ impl Source {
             };
             let hash = reading::hash_of(session, reading, stretch, how.pace.as_ref(), tell).await;
             let hash = hash.map_err(|error| of_table(&table.name, &error))?;
-            work.add(index, Ok(hash));
+            work.add(index, Ok(hash.into()));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use crate::proof::reading::Reading;
+use crate::proof::reading::{Reading, Stretch};
 use crate::restore::RowHashes;
 
 /// Tables above this are read in stretches over several connections.
@@ -19,12 +19,27 @@ pub enum Unread {
 }
 
 /// A table, by its number, and a stretch of its pages where it is not read as a whole.
-pub type Piece = (usize, Option<(u64, u64)>);
+pub type Piece = (usize, Option<Stretch>);
+
+/// What was read of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Back {
+    /// The hashes of the rows that were read.
+    pub hashes: RowHashes,
+    /// How many rows there are, which may be more.
+    pub rows: u64,
+}
+
+impl From<RowHashes> for Back {
+    fn from(hashes: RowHashes) -> Back {
+        Back { hashes, rows: hashes.whole.rows() }
+    }
+}
 
 /// Stretches to be read, and what was read of each table.
 pub struct Work {
     open: Mutex<VecDeque<Piece>>,
-    read: Mutex<Vec<Result<RowHashes, Unread>>>,
+    read: Mutex<Vec<Result<Back, Unread>>>,
 }
 
 impl Work {
@@ -33,7 +48,7 @@ impl Work {
         let mut open = VecDeque::new();
         let mut read = Vec::new();
         for (index, reading) in readings.into_iter().enumerate() {
-            read.push(reading.map(|_| RowHashes::default()).ok_or(Unread::Missing));
+            read.push(reading.map(|_| Back::default()).ok_or(Unread::Missing));
             let Some(reading) = reading else { continue };
             let whole = !reading.condition.is_empty() || !reads_stretches;
             match reading
@@ -60,17 +75,20 @@ impl Work {
     }
 
     /// Adds what was read of a table.
-    pub fn add(&self, index: usize, read: Result<RowHashes, Unread>) {
+    pub fn add(&self, index: usize, read: Result<Back, Unread>) {
         let mut all = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         match (all.get_mut(index), read) {
-            (Some(Ok(sum)), Ok(hash)) => sum.merge(&hash),
+            (Some(Ok(sum)), Ok(back)) => {
+                sum.hashes.merge(&back.hashes);
+                sum.rows = sum.rows.saturating_add(back.rows);
+            }
             (Some(slot), Err(unread)) => *slot = Err(unread),
             _ => {}
         }
     }
 
     /// What was read of a table.
-    pub fn outcome(&self, index: usize) -> Result<RowHashes, Unread> {
+    pub fn outcome(&self, index: usize) -> Result<Back, Unread> {
         let all = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(index).copied().unwrap_or(Err(Unread::Refused))
     }

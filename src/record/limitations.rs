@@ -13,6 +13,7 @@ pub fn limitations(record: &Record) -> Vec<String> {
             .to_owned(),
     ];
     of_the_source(record, &mut found);
+    of_the_rows(record, &mut found);
     of_the_scratch(record, &mut found);
     of_the_restore(record, &mut found);
     if record.chain.signing == Signing::None {
@@ -76,6 +77,16 @@ fn of_the_source(record: &Record, found: &mut Vec<String>) {
             "The age of the data rests on what the backup is called, not on the data itself.".to_owned(),
         ),
         Some(ConsistencySource::Stamp | ConsistencySource::ArchiveHeader) | None => {}
+    }
+}
+
+fn of_the_rows(record: &Record, found: &mut Vec<String>) {
+    if record.fidelity.as_ref().is_some_and(|fidelity| fidelity.tables_sampled > 0) {
+        found.push(
+            "Only a sample of the rows was read back, as the plan says; whether the others came back with the values \
+             of the backup is not shown."
+                .to_owned(),
+        );
     }
 }
 

@@ -45,7 +45,7 @@ pub use numbering::Numbering;
 pub use objects::{ObjectClass, ObjectDifference, Objects};
 pub use proof::{
     CheckKind, CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Coverage, Fidelity, LocatedRow,
-    LocatedRows, NotNarrowed, NotStamped, ROW_HASH, RowFault, TableRecord, TableState,
+    LocatedRows, NotNarrowed, NotStamped, ROW_HASH, RowFault, SampleOf, SampledRows, TableRecord, TableState,
 };
 pub use restore::{Copied, CopyChoice, Engine, ExcludedEntry, FailedEntry, Restore, Span, SpanName};
 pub use revalidated::{

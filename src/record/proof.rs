@@ -11,8 +11,8 @@ pub const ROW_HASH: &str = "firedrill-copy-sha256-sum-v1";
 
 /// Whether the rows that came back are the rows of the backup.
 ///
-/// `tables_expected = equal + counted + different + missing + not_comparable`, and
-/// `tables_compared = equal + counted + different`.
+/// `tables_expected = equal + sampled + counted + different + missing + not_comparable`, and
+/// `tables_compared = equal + sampled + counted + different`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fidelity {
@@ -26,6 +26,8 @@ pub struct Fidelity {
     pub tables_compared: u64,
     /// Those whose rows and hash are equal.
     pub tables_equal: u64,
+    /// Those whose rows were counted alike, and of which a sample is equal.
+    pub tables_sampled: u64,
     /// Those whose rows were counted alike, but could not be hashed alike, or not with every column.
     pub tables_counted: u64,
     /// Those whose rows differ.
@@ -42,6 +44,9 @@ pub struct Fidelity {
     pub bytes_total: u64,
     /// How many of the rows were hashed and compared.
     pub coverage: Coverage,
+    /// The sample that was asked for in place of all rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<SampleOf>,
     /// Large objects of the archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub large_objects: Option<Compared>,
@@ -57,28 +62,33 @@ impl Fidelity {
     /// left absent.
     pub fn of(compared_to: ComparedTo, tables: Vec<TableRecord>) -> Fidelity {
         let count = |state: TableState| tables.iter().filter(|table| table.state == state).count() as u64;
-        let [equal, counted, different] =
-            [TableState::Equal, TableState::Counted, TableState::Different].map(count);
-        let rows = |table: &TableRecord| table.rows.unwrap_or(0);
-        let total = tables.iter().map(rows).fold(0, u64::saturating_add);
-        let hashed = |table: &&TableRecord| table.state == TableState::Equal;
+        let [equal, sampled, counted, different] =
+            [TableState::Equal, TableState::Sampled, TableState::Counted, TableState::Different].map(count);
+        let sum =
+            |figures: &mut dyn Iterator<Item = Option<u64>>| figures.flatten().fold(0, u64::saturating_add);
+        let total_rows = sum(&mut tables.iter().map(|table| table.rows));
+        let total_bytes = sum(&mut tables.iter().map(|table| table.bytes));
         Fidelity {
             compared_to,
             row_hash: ROW_HASH.to_owned(),
             tables_expected: tables.len() as u64,
-            tables_compared: equal + counted + different,
+            tables_compared: equal + sampled + counted + different,
             tables_equal: equal,
+            tables_sampled: sampled,
             tables_counted: counted,
             tables_different: different,
             tables_missing: count(TableState::Missing),
             tables_not_comparable: count(TableState::NotComparable),
             columns_not_compared: tables.iter().map(|table| table.columns_not_compared.len() as u64).sum(),
-            rows_total: total,
-            bytes_total: tables.iter().filter_map(|table| table.bytes).fold(0, u64::saturating_add),
+            rows_total: total_rows,
+            bytes_total: total_bytes,
             coverage: Coverage {
-                compared_rows: tables.iter().filter(hashed).map(rows).fold(0, u64::saturating_add),
-                total_rows: total,
+                compared_rows: sum(&mut tables.iter().map(|table| table.hashed().map(|(rows, _)| rows))),
+                total_rows,
+                compared_bytes: sum(&mut tables.iter().map(|table| table.hashed().map(|(_, bytes)| bytes))),
+                total_bytes,
             },
+            sample: None,
             large_objects: None,
             sequences: None,
             tables,
@@ -96,6 +106,19 @@ pub enum ComparedTo {
     SourceStamp,
 }
 
+/// A sample of the rows of large tables, in place of all of them.
+///
+/// A row is in it if `hashtextextended(KEY::text, seed) & 4294967295` is below
+/// `share_ppm * 4294967296 / 1000000`, where KEY is the column in `tables[].sample.by`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SampleOf {
+    /// The share of the rows that was wanted, in millionths; what came of it is in `coverage`.
+    pub share_ppm: u64,
+    /// What the hash of each key begins with.
+    pub seed: u64,
+}
+
 /// A fraction of the rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +127,24 @@ pub struct Coverage {
     pub compared_rows: u64,
     /// Rows there are.
     pub total_rows: u64,
+    /// The size of the former as COPY text, without newlines.
+    pub compared_bytes: u64,
+    /// The size of the latter.
+    pub total_bytes: u64,
+}
+
+impl Coverage {
+    /// Whether rows were left out: never to be called all.
+    pub fn is_partial(&self) -> bool {
+        self.compared_rows < self.total_rows
+    }
+
+    /// The share of the rows that was compared, in hundredths of a percent, rounded down.
+    pub fn share_bp(&self) -> u64 {
+        let share =
+            u128::from(self.compared_rows).saturating_mul(10_000).checked_div(u128::from(self.total_rows));
+        share.and_then(|share| u64::try_from(share).ok()).unwrap_or(0)
+    }
 }
 
 /// A class of things that are not rows of tables.
@@ -161,6 +202,9 @@ pub struct TableRecord {
     /// written depends on the server, and on its locale.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns_not_compared: Vec<String>,
+    /// What was read back of it, where that was a sample; then `restored_hash` is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<SampledRows>,
     /// Where its rows differ, if they do and it could be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub located: Option<LocatedRows>,
@@ -190,6 +234,24 @@ impl NotNarrowed {
             NotNarrowed::Unreadable => "not narrowed: the rows could not be read once more",
         }
     }
+}
+
+/// The rows of a table that were in the sample.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SampledRows {
+    /// The column by which rows are in the sample, or not.
+    pub by: String,
+    /// Those of the archive.
+    pub rows: u64,
+    /// The size of those of the archive as COPY text, without newlines.
+    pub bytes: u64,
+    /// Those of the restored database.
+    pub restored_rows: u64,
+    /// The row hash of those of the archive.
+    pub stream_hash: Sha256,
+    /// The row hash of those of the restored database.
+    pub restored_hash: Sha256,
 }
 
 /// Which rows of a table differ.
@@ -260,6 +322,15 @@ pub enum NotStamped {
 }
 
 impl TableRecord {
+    /// How many rows and bytes were hashed on both sides and found equal.
+    fn hashed(&self) -> Option<(u64, u64)> {
+        match (self.state, &self.sample) {
+            (TableState::Equal, _) => Some((self.rows.unwrap_or(0), self.bytes.unwrap_or(0))),
+            (TableState::Sampled, Some(sample)) => Some((sample.rows, sample.bytes)),
+            _ => None,
+        }
+    }
+
     /// Which of source, archive and restored database differ, as their hashes tell; `None` if they
     /// don't, or it can't be told.
     pub fn between(&self) -> Option<Between> {
@@ -289,6 +360,8 @@ impl TableRecord {
 pub enum TableState {
     /// Row for row.
     Equal,
+    /// As many rows, and those of a sample row for row.
+    Sampled,
     /// As many rows, and not hashed, or hashed without the columns that could not be compared.
     Counted,
     /// With other rows.

@@ -158,6 +158,8 @@ warnings! {
     RpoExposureUnknown = "RPO_EXPOSURE_UNKNOWN";
     /// Bytes lie behind the end of the archive.
     TrailingBytes = "TRAILING_BYTES";
+    /// Of some tables only a sample of the rows was read back, and all were counted.
+    RowsSampled = "ROWS_SAMPLED";
     /// Rows of some tables were counted, and not hashed.
     RowsCountedNotHashed = "ROWS_COUNTED_NOT_HASHED";
     /// Columns of some tables were left out of the comparison.

@@ -17,6 +17,7 @@ pub fn is_standing(code: WarningCode) -> bool {
             | WarningCode::PlaceholderRoles
             | WarningCode::SourceNotInProof
             | WarningCode::ContentOnly
+            | WarningCode::RowsSampled
     )
 }
 
@@ -50,6 +51,7 @@ fn in_few_words(code: WarningCode, record: &Record) -> String {
         }
         WarningCode::SourceNotInProof => "compared with the archive, not with the source".into(),
         WarningCode::ContentOnly => "no checks".into(),
+        WarningCode::RowsSampled => "only a sample of the rows was read back".into(),
         other => other.as_str().into(),
     }
 }

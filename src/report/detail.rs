@@ -240,6 +240,9 @@ fn proof(record: &Record) -> Option<String> {
         encode::count(fidelity.coverage.compared_rows),
         encode::plural(fidelity.coverage.total_rows, "row"),
     );
+    if fidelity.tables_sampled > 0 {
+        let _ = write!(text, ", {} by a sample of its rows", encode::count(fidelity.tables_sampled));
+    }
     if fidelity.tables_counted > 0 {
         let only = match fidelity.columns_not_compared {
             0 => "by row count only".to_owned(),

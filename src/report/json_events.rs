@@ -104,7 +104,8 @@ pub enum Told<'a> {
     TableCompared {
         /// Its qualified name.
         table: &'a str,
-        /// Whether the restored rows are the rows of the archive.
+        /// Whether no row that was read back differs from the archive's; of a sample, those are
+        /// not all.
         equal: bool,
     },
     /// A check of the plan was answered, or could not be put.

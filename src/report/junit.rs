@@ -113,7 +113,10 @@ fn obligations(record: &Record) -> Vec<Case> {
             record,
             Group::Rows,
             "its rows came back",
-            record.fidelity.as_ref().map(|f| f.tables_expected == f.tables_equal + f.tables_counted),
+            record
+                .fidelity
+                .as_ref()
+                .map(|f| f.tables_expected == f.tables_equal + f.tables_sampled + f.tables_counted),
         ),
     ];
     checks(record, &mut cases);

@@ -271,6 +271,7 @@ fn of_the_proof(file: &mut File, service: &str, record: &Record) {
             ("expected", proof.tables_expected),
             ("compared", proof.tables_compared),
             (word(TableState::Equal), proof.tables_equal),
+            (word(TableState::Sampled), proof.tables_sampled),
             (word(TableState::Counted), proof.tables_counted),
             (word(TableState::Different), proof.tables_different),
             (word(TableState::Missing), proof.tables_missing),
@@ -282,6 +283,8 @@ fn of_the_proof(file: &mut File, service: &str, record: &Record) {
         }
         let rows = Some(proof.rows_total.to_string());
         file.add("restored_rows", "Rows of the tables that were expected.", &[service], rows);
+        let compared = Some(proof.coverage.compared_rows.to_string());
+        file.add("compared_rows", "Rows that were read back and equal.", &[service], compared);
         let bytes = Some(proof.bytes_total.to_string());
         file.add("restored_size_bytes", "Their size as COPY text.", &[service], bytes);
     }
@@ -302,6 +305,7 @@ fn of_the_proof(file: &mut File, service: &str, record: &Record) {
 fn word(state: TableState) -> &'static str {
     match state {
         TableState::Equal => "equal",
+        TableState::Sampled => "sampled",
         TableState::Counted => "counted",
         TableState::Different => "different",
         TableState::Missing => "missing",

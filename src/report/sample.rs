@@ -205,6 +205,7 @@ fn table(name: &str, state: TableState) -> TableRecord {
         not_stamped: None,
         columns_not_compared: Vec::new(),
         columns_sha256: None,
+        sample: None,
         located: None,
         not_narrowed: None,
     }

@@ -141,7 +141,14 @@ fn proven(record: &Record) -> String {
     let mut parts = Vec::new();
     if let Some(fidelity) = &record.fidelity {
         parts.push(out_of(fidelity.tables_equal, fidelity.tables_expected, "table"));
-        parts.push(encode::plural(fidelity.coverage.compared_rows, "row"));
+        parts.push(match fidelity.tables_sampled {
+            0 => encode::plural(fidelity.coverage.compared_rows, "row"),
+            _ => format!(
+                "a sample of {} of {}",
+                encode::count(fidelity.coverage.compared_rows),
+                encode::plural(fidelity.coverage.total_rows, "row")
+            ),
+        });
     }
     if let Some(checks) = record.checks.as_ref().filter(|checks| checks.planned > 0) {
         parts.push(out_of(checks.passed, checks.planned, "check"));

@@ -31,6 +31,7 @@ mod plain;
 mod policy;
 mod roles;
 mod rules;
+mod sample;
 mod schedule;
 mod scratch;
 mod shape;
@@ -60,6 +61,7 @@ pub use load::Sent;
 pub use marks::{Marks, SCHEMA as MARKS_SCHEMA};
 pub use policy::Exclusion;
 pub use rules::{Purpose, Rules};
+pub use sample::{PARTS as SAMPLE_PARTS, Sample, SampledBy, hash_text_extended};
 pub use scratch::{DATABASE, Monetary, Scratch};
 pub use shape::{RowShape, RowsSeen};
 pub use spans::{Kind as SpanKind, Spans};
@@ -155,12 +157,14 @@ pub struct Manner {
     pub copy: CopyForm,
     /// What of the archive is restored.
     pub rules: Rules,
+    /// The rows that a later reading may be content with, where it is not to read all.
+    pub sample: Option<Sample>,
 }
 
 impl Manner {
     /// That of a drill.
     pub fn drill(jobs: usize, copy: CopyForm) -> Manner {
-        Manner { jobs, copy, rules: Rules::drill() }
+        Manner { jobs, copy, rules: Rules::drill(), sample: None }
     }
 
     /// What is done beside a definition where nothing is marked.

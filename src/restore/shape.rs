@@ -2,6 +2,7 @@
 //! which order a partitioned root wants them hashed.
 
 use crate::digest::RowHash;
+use crate::restore::sample::SampledBy;
 use crate::restore::unsteady::{Amounts, RowHashes, Unsteady, UnsteadyFields};
 use crate::restore::zone::ZoneSamples;
 
@@ -21,6 +22,8 @@ pub struct RowShape {
     /// For rows that go through a partitioned root: the field that stands at each place of
     /// the root's own column order.
     pub order: Option<Vec<usize>>,
+    /// The key of the sample that may be taken of it.
+    pub sampled_by: Option<SampledBy>,
 }
 
 /// What was seen of a table's rows.
@@ -32,6 +35,8 @@ pub struct RowsSeen {
     pub steady: RowHash,
     /// Some of the amounts of money among them.
     pub amounts: Amounts,
+    /// The hash and number of those in the sample.
+    pub sampled: RowHash,
     /// What they say of the dumping session's time zone.
     pub zones: ZoneSamples,
     /// What stands inside of other values and looks as if it said so, too.
@@ -58,6 +63,7 @@ impl RowsSeen {
         self.hash.merge(&other.hash);
         self.steady.merge(&other.steady);
         self.amounts.merge(&other.amounts);
+        self.sampled.merge(&other.sampled);
         self.zones.merge(&other.zones);
         self.nested_zones.merge(&other.nested_zones);
         self.bytea_escape |= other.bytea_escape;
@@ -97,6 +103,9 @@ impl RowShape {
     }
 
     fn take_row(&self, row: &[u8], seen: &mut RowsSeen) {
+        if self.sampled_by.as_ref().is_some_and(|by| by.holds(row)) {
+            seen.sampled.add(row);
+        }
         if self.order.is_none() && self.is_plain() && self.unsteady.is_empty() {
             seen.hash.add(row);
             return;

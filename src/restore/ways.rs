@@ -9,6 +9,7 @@ use crate::restore::binary::{self, Kind};
 use crate::restore::error::Failure;
 use crate::restore::load::{Planned, Way};
 use crate::restore::policy::{Disposition, Rows};
+use crate::restore::sample::{Sample, SampledBy};
 use crate::restore::shape::RowShape;
 use crate::restore::stream::Ways;
 use crate::restore::unsteady::{Unsteady, UnsteadyFields, types_with, unsteady_types};
@@ -38,6 +39,10 @@ const READING_TYPES: &str = "\
       UNION ALL SELECT t.oid, base.input, base.receive FROM base \
         JOIN pg_catalog.pg_type t ON t.typbasetype = base.type AND t.typtype = 'd' \
     ) SELECT type, input, receive FROM base";
+
+/// Types of which a key of a sample may be, and which are written in one way only: `int8`, `int4`
+/// and `uuid`.
+const KEY_TYPES: [&str; 3] = ["20", "23", "2950"];
 
 const TIMESTAMPTZ: &str = "1184";
 const BYTEA: &str = "17";
@@ -116,6 +121,8 @@ pub struct Columns {
     binary: bool,
     /// Connections that work at once.
     jobs: usize,
+    /// What a later reading may be content with.
+    sample: Option<Sample>,
 }
 
 struct Column {
@@ -123,6 +130,8 @@ struct Column {
     tells: Tells,
     /// How its text differs from server to server, if it does.
     unsteady: Option<Unsteady>,
+    /// It is never null, and of a type that a key of a sample may be of.
+    is_key: bool,
     /// The binary form of its type, if that is used.
     kind: Option<Kind>,
     generated: bool,
@@ -155,8 +164,8 @@ impl Columns {
     /// # Errors
     /// The server is gone.
     pub async fn read(session: &Session, manner: Manner, toc: &Toc) -> Result<Columns, Error> {
-        let sql = "SELECT n.nspname, c.relname, a.attname, a.atttypid, a.attgenerated <> '' \
-                   FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+        let sql = "SELECT n.nspname, c.relname, a.attname, a.atttypid, a.attgenerated <> '', \
+                   a.attnotnull FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                    WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') \
                    AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY a.attrelid, a.attnum";
@@ -166,19 +175,22 @@ impl Columns {
         let unsteady = unsteady_types(session, of_major).await.map_err(|error| Error::postgres(&error))?;
         let mut of: HashMap<(String, String), Vec<Column>> = HashMap::new();
         for row in session.rows(sql).await.map_err(|error| Error::postgres(&error))? {
-            let [Some(schema), Some(table), Some(name), Some(of_type), Some(generated)] = row.as_slice()
+            let [Some(schema), Some(table), Some(name), Some(of_type), Some(generated), Some(never_null)] =
+                row.as_slice()
             else {
                 continue;
             };
+            let generated = generated == "t";
+            let is_key = never_null == "t" && !generated && KEY_TYPES.contains(&of_type.as_str());
             let tells = telling.get(of_type).copied().unwrap_or_default();
             let kind = kinds.get(of_type).copied();
             let unsteady = unsteady.get(of_type).copied();
-            let column = Column { name: name.clone(), tells, unsteady, kind, generated: generated == "t" };
+            let column = Column { name: name.clone(), tells, unsteady, is_key, kind, generated };
             of.entry((schema.clone(), table.clone())).or_default().push(column);
         }
         // Binary rows are in the session's encoding, whatever the COPY statement says.
         let binary = manner.copy == CopyForm::Auto && toc.encoding.name().eq_ignore_ascii_case("UTF8");
-        Ok(Columns { of, binary, jobs: manner.jobs })
+        Ok(Columns { of, binary, jobs: manner.jobs, sample: manner.sample })
     }
 
     /// How the rows of `entry` are put, of which so many bytes are stored.
@@ -191,6 +203,13 @@ impl Columns {
             Some(target) => (target.clone(), None),
             None => (inserted_into(entry, &inserted()), Some(inserted())),
         };
+        let columns = self.binary_form(&target);
+        let mut shape = self.shape(&target, rows.through_root);
+        // What we convert ourselves is read back whole, so that no fault of ours is passed over.
+        let as_it_stands = rows.target.is_some() && rows.table_entry.is_some() && !rows.through_root;
+        if columns.is_none() && as_it_stands {
+            shape.sampled_by = self.sampled_by(&target);
+        }
         Planned {
             name: if rows.through_root {
                 entry.qualified_name()
@@ -199,8 +218,8 @@ impl Columns {
             }
             .into(),
             way: way(rows, &target, stored_bytes, self.jobs),
-            shape: self.shape(&target, rows.through_root),
-            columns: self.binary_form(&target),
+            shape,
+            columns,
             inserted,
             stored_bytes,
         }
@@ -216,6 +235,16 @@ impl Columns {
         let table = self.table(&(target.schema.clone(), target.table.clone()));
         let kind = |name: &String| table.iter().find(|column| column.name == *name)?.kind;
         binary::Columns::new(list.iter().map(kind).collect::<Option<_>>()?)
+    }
+
+    /// The first column that a sample can be taken by, where one is wanted.
+    fn sampled_by(&self, target: &CopyTarget) -> Option<SampledBy> {
+        let sample = self.sample?;
+        let list = target.columns.as_ref()?;
+        let table = self.table(&(target.schema.clone(), target.table.clone()));
+        let is_key = |name: &String| table.iter().any(|column| column.is_key && column.name == *name);
+        let field = list.iter().position(is_key)?;
+        Some(SampledBy { column: list.get(field)?.clone(), field, sample })
     }
 
     fn shape(&self, target: &CopyTarget, through_root: bool) -> RowShape {
@@ -234,6 +263,7 @@ impl Columns {
             nested_binaries: places(|tells| tells.nested_binary),
             unsteady: UnsteadyFields::new(unsteady.collect()),
             order: through_root.then(|| stored().filter_map(place).collect()),
+            sampled_by: None,
         }
     }
 }

@@ -135,9 +135,14 @@ impl Kept {
 
     /// The same, with rows sent in the form that is asked for.
     pub async fn restore_in_form(archive: &[u8], install: &Install, parent: &Path, copy: CopyForm) -> Kept {
+        Kept::restore_in(archive, install, parent, Manner::drill(JOBS, copy)).await
+    }
+
+    /// The same, in that manner.
+    pub async fn restore_in(archive: &[u8], install: &Install, parent: &Path, manner: Manner) -> Kept {
         let scratch = Scratch::in_cluster(start(install, parent).await, install.version.major);
         let (_folder, opened) = open(archive).await;
-        let restored = restore_into(&scratch, opened.into(), copy).await;
+        let restored = restore_into(&scratch, opened.into(), manner).await;
         Kept { scratch, restored, install: install.clone() }
     }
 
@@ -151,7 +156,7 @@ impl Kept {
     pub async fn restore_opened(&mut self, archive: Archive) {
         let server = self.scratch.cluster().unwrap().connect("postgres").await.unwrap();
         server.run(&format!("drop database {DATABASE}")).await.unwrap();
-        self.restored = restore_into(&self.scratch, archive, CopyForm::Auto).await;
+        self.restored = restore_into(&self.scratch, archive, Manner::drill(JOBS, CopyForm::Auto)).await;
     }
 
     /// A client program of the install, pointed at the server.
@@ -165,11 +170,9 @@ impl Kept {
     }
 }
 
-async fn restore_into(scratch: &Scratch, archive: Archive, copy: CopyForm) -> Restored {
+async fn restore_into(scratch: &Scratch, archive: Archive, manner: Manner) -> Restored {
     scratch.make_database(archive.toc()).await.unwrap();
-    restore::restore(archive, scratch, Manner::drill(JOBS, copy), Stopwatch::start(), &silence())
-        .await
-        .unwrap()
+    restore::restore(archive, scratch, manner, Stopwatch::start(), &silence()).await.unwrap()
 }
 
 /// An archive in a folder, read up to the end of its table of contents.

@@ -6,7 +6,7 @@ use crate::plan::fault::Complaint;
 use crate::plan::read::faults::Faults;
 use crate::plan::read::table::Table;
 use crate::plan::read::{Context, text};
-use crate::plan::{Amcheck, Proof, StampDemand};
+use crate::plan::{Amcheck, Proof, ReadBack, StampDemand};
 
 /// How many keys a plan may name.
 const STAMP_KEYS_MAX: usize = 8;
@@ -20,6 +20,7 @@ pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) ->
         faults.add(table.place(), table.path(), Complaint::new(problem, "write amcheck = true, too"));
     }
     let revalidate = table.take_bool("revalidate", faults).unwrap_or(false);
+    let read_back = table.take_text("read_back", faults, ReadBack::parse).unwrap_or_default();
     let demands = [StampDemand::Optional, StampDemand::Required, StampDemand::Signed];
     let demands = demands.map(|demand| (demand.as_str(), demand));
     let stamp = table.take_text("stamp", faults, |word| text::one_of(word, &demands)).unwrap_or_default();
@@ -35,7 +36,7 @@ pub fn read(mut table: Table<'_>, context: &Context<'_>, faults: &mut Faults) ->
         (true, false) => Amcheck::On,
         (false, _) => Amcheck::Off,
     };
-    Proof { amcheck, revalidate, stamp, stamp_keys }
+    Proof { amcheck, revalidate, read_back, stamp, stamp_keys }
 }
 
 /// One file, or a list of them, as while keys are changed.

@@ -180,7 +180,14 @@ fn proven(record: &Record) -> Vec<String> {
     if let Some(restore) = restore.filter(|restore| restore.toc_entries_failed == 0) {
         seen.push(format!("{} restored without an error", entries(restore.toc_entries_restored)));
     }
-    if let Some(proof) = record.fidelity.as_ref().filter(|proof| proof.tables_equal > 0) {
+    if let Some(proof) = record.fidelity.as_ref().filter(|proof| proof.tables_sampled > 0) {
+        let coverage = &proof.coverage;
+        seen.push(format!(
+            "A sample of the rows came back row for row: {} of {} by SHA-256",
+            encode::count(coverage.compared_rows),
+            encode::plural(coverage.total_rows, "row")
+        ));
+    } else if let Some(proof) = record.fidelity.as_ref().filter(|proof| proof.tables_equal > 0) {
         let of = match proof.tables_equal == proof.tables_expected {
             true => encode::plural(proof.tables_expected, "table"),
             false => format!(

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use crate::record::{
-    Between, CheckOutcome, CheckRecord, Checks, ComparedTo, Fidelity, NotStamped, Sha256, TableRecord,
-    TableState,
+    Between, CheckOutcome, CheckRecord, Checks, ComparedTo, Fidelity, NotStamped, SampledRows, Sha256,
+    TableRecord, TableState,
 };
 use crate::report::encode;
 use crate::report::html::words;
@@ -81,7 +81,8 @@ fn rank(state: TableState) -> u8 {
         TableState::Different => 1,
         TableState::NotComparable => 2,
         TableState::Counted => 3,
-        TableState::Equal => 4,
+        TableState::Sampled => 4,
+        TableState::Equal => 5,
     }
 }
 
@@ -92,6 +93,7 @@ fn summary(fidelity: &Fidelity) -> String {
     let mut parts = Vec::new();
     let states = [
         (fidelity.tables_equal, if stamped { "equal at all three places" } else { "equal row for row" }),
+        (fidelity.tables_sampled, "by a sample of their rows"),
         (in_part, "equal but for columns that could not be compared"),
         (fidelity.tables_counted.saturating_sub(in_part), "by their count of rows only"),
         (fidelity.tables_different, "different"),
@@ -122,6 +124,7 @@ fn summary(fidelity: &Fidelity) -> String {
 fn row(table: &TableRecord, stamped: bool) -> Table {
     let (kind, state) = match table.state {
         TableState::Equal => ("good", "equal"),
+        TableState::Sampled => ("unsure", "sampled"),
         TableState::Counted => ("unsure", "counted"),
         TableState::Different => ("bad", "different"),
         TableState::Missing => ("bad", "missing"),
@@ -136,7 +139,7 @@ fn row(table: &TableRecord, stamped: bool) -> Table {
         rows: rows(table.rows),
         restored: (table.rows != table.restored_rows).then(|| rows(table.restored_rows)),
         bytes: table.bytes.map_or_else(unknown, encode::bytes),
-        hash: hash(table),
+        hash: table.sample.as_ref().map_or_else(|| hash(table), sample),
         three: stamped.then(|| places(table)),
         note: note(table, stamped),
     }
@@ -164,11 +167,12 @@ fn places(table: &TableRecord) -> [Place; 3] {
     };
     let place = |title, hash, rows, differs| Place { title, hash, rows, differs };
     // Written in another zone, equal rows have other digits.
-    let restored = match &table.restored_as_stamped_hash {
-        Some(as_stamped) => {
+    let restored = match (&table.restored_as_stamped_hash, &table.sample) {
+        (_, Some(rows)) => sample(rows),
+        (Some(as_stamped), None) => {
             format!("{}, as the stamp writes it {}", hash(&table.restored_hash), words::digits(as_stamped))
         }
-        None => hash(&table.restored_hash),
+        (None, None) => hash(&table.restored_hash),
     };
     [
         place("Source", source, rows(table.stamp_rows), is(&[Between::SourceAndArchive, Between::AllThree])),
@@ -180,6 +184,10 @@ fn places(table: &TableRecord) -> [Place; 3] {
             is(&[Between::ArchiveAndRestored, Between::AllThree]),
         ),
     ]
+}
+
+fn sample(sample: &SampledRows) -> String {
+    format!("{}, of {}", words::digits(&sample.restored_hash), encode::plural(sample.rows, "row"))
 }
 
 fn hash(table: &TableRecord) -> String {
