@@ -257,8 +257,15 @@ fn judged(record: &Record, reference: &mut Option<Digest>) -> Result<(), Reason>
     let alike = |compared: &Option<Compared>| {
         compared.as_ref().is_none_or(|compared| compared.expected == compared.equal)
     };
-    let equal = fidelity.tables.iter().all(|table| table.state == TableState::Equal);
-    if !equal || !alike(&fidelity.large_objects) || !alike(&fidelity.sequences) {
+    let any = |states: &[TableState]| fidelity.tables.iter().any(|table| states.contains(&table.state));
+    if any(&[TableState::NotComparable]) {
+        return wrong(Code::DataNotCompared, "rows of a table could not be compared");
+    }
+    // What of a counted table could be hashed is alike.
+    if any(&[TableState::Different, TableState::Missing])
+        || !alike(&fidelity.large_objects)
+        || !alike(&fidelity.sequences)
+    {
         return wrong(Code::DataMismatch, "the rows that came back are not those of the archive");
     }
     let mut hasher = Hasher::default();

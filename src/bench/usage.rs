@@ -83,7 +83,8 @@ fn process(stat: &str) -> Option<Process> {
     let parent = fields.nth(1)?.parse().ok()?;
     // Behind the parent come nine others, then user and system time, of itself and of its children.
     let times = fields.skip(9).take(4).map(|field| field.parse::<u64>().ok());
-    let ticks = times.collect::<Option<Vec<u64>>>()?.into_iter().fold(0, u64::saturating_add);
+    let times = times.collect::<Option<Vec<u64>>>().filter(|times| times.len() == 4)?;
+    let ticks = times.into_iter().fold(0, u64::saturating_add);
     Some(Process { parent, cpu: time(ticks) })
 }
 
