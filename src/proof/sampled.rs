@@ -67,7 +67,7 @@ impl Sampling {
             Sourced::Unknown => false,
         };
         let fits = is_text && enough && of_the_source && seen.hash.bytes() >= WHOLE_BYTES_MAX;
-        fits.then(|| Sampling { by, stream: seen.sampled })
+        fits.then_some(Sampling { by, stream: seen.sampled })
     }
 
     /// The rows of a stretch, or of the whole table, that are in the sample, and the number of all.
