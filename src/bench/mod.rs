@@ -31,7 +31,7 @@ use crate::digest::{Digest, Hasher};
 use crate::drill::{Error, Outside, Site, drill};
 use crate::event::{EventKind, Events, Observer};
 use crate::journal::{Journal, StateDirectory};
-use crate::plan::{Amcheck, Engine, Minimum, Select, Service, StampDemand};
+use crate::plan::{Amcheck, Engine, Minimum, ReadBack, Select, Service, StampDemand};
 use crate::record::{Compared, Record, TableState, Trigger};
 use crate::store::Shaping;
 use crate::verdict::{Code, Reason, Verdict};
@@ -201,6 +201,8 @@ fn bare(service: &Service) -> Service {
     bare.content_only = true;
     bare.minimum = Minimum::default();
     bare.proof.amcheck = Amcheck::Off;
+    bare.proof.revalidate = false;
+    bare.proof.read_back = ReadBack::default();
     bare.proof.stamp = StampDemand::Optional;
     bare
 }
