@@ -1,42 +1,25 @@
 //! A plain dump as it goes by: entries are collected, rows and large objects handed on.
 
+mod databases;
+mod rows;
+mod settings;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
 use jiff::civil::DateTime;
 
-use crate::archive::copy::CopyTarget;
 use crate::archive::encoding::Encoding;
 use crate::archive::entry::Entry;
 use crate::archive::error::Error;
 use crate::archive::header::{Compression, Header, Layout};
 use crate::archive::plain::cluster;
 use crate::archive::plain::contents::Call;
-use crate::archive::plain::entries::{Entries, on_one_line};
+use crate::archive::plain::entries::Entries;
 use crate::archive::plain::heading::{Heading, Title};
-use crate::archive::plain::meaning::{self, Setting};
+use crate::archive::plain::meaning;
 use crate::archive::plain::splitter::{Event, Splitter};
 use crate::archive::toc::{SEARCH_PATH_STATEMENT, Toc};
-
-/// Settings that pg_dump writes, and that a restore makes in its own way or not at all.
-const SETTINGS: [&str; 16] = [
-    "statement_timeout",
-    "lock_timeout",
-    "idle_in_transaction_session_timeout",
-    "transaction_timeout",
-    "idle_session_timeout",
-    "check_function_bodies",
-    "xmloption",
-    "client_min_messages",
-    "row_security",
-    "escape_string_warning",
-    "default_tablespace",
-    "default_transaction_read_only",
-    "default_toast_compression",
-    "session_replication_role",
-    "default_with_oids",
-    "extra_float_digits",
-];
 
 /// The kind of the entry that tells of a database that was not wanted.
 pub const OTHER_DATABASE: &str = "OTHER DATABASE";
@@ -402,77 +385,6 @@ impl PlainDump {
             && matches!(&self.open, Open::Entry { heading, .. } if matches!(heading.kind.as_str(), "ACL" | "DEFAULT ACL"))
     }
 
-    fn setting(&mut self, statement: &str) -> Result<(), Error> {
-        let refused = |what: String| Error::Unsafe { what };
-        let globals = self.place == Place::Globals;
-        if !globals && self.place != Place::Inside {
-            return Err(refused("a setting outside of the dump".into()));
-        }
-        match meaning::setting(statement) {
-            Some(Setting::SearchPath) => Ok(()),
-            Some(Setting::NoSearchPath) if self.head.search_path || self.passes_over() => Ok(()),
-            Some(Setting::NoSearchPath) => {
-                self.head.search_path = true;
-                self.entries.push_state("SEARCHPATH", SEARCH_PATH_STATEMENT)
-            }
-            Some(Setting::Set { name, value }) => match name.as_str() {
-                "client_encoding" => self.set_encoding(&value, statement, globals || self.passes_over()),
-                "standard_conforming_strings" => {
-                    self.set_strings(&value, statement, globals || self.passes_over())
-                }
-                "default_table_access_method" => {
-                    self.entries.set_access_method(value);
-                    Ok(())
-                }
-                "default_with_oids" if value != "false" => {
-                    Err(Error::Unsupported { what: "a table WITH OIDS".into() })
-                }
-                known if SETTINGS.contains(&known) => Ok(()),
-                other => Err(refused(format!("it sets the parameter '{}'", other.escape_debug()))),
-            },
-            None if statement.starts_with("SET SESSION AUTHORIZATION ")
-                || statement.starts_with("SET ROLE ") =>
-            {
-                Err(Error::Unsupported {
-                    what: "a dump that changes the role (--use-set-session-authorization)".into(),
-                })
-            }
-            None => Err(refused("a SET that pg_dump does not write".into())),
-        }
-    }
-
-    fn set_encoding(&mut self, value: &str, statement: &str, globals: bool) -> Result<(), Error> {
-        let encoding = Encoding::new(value)?;
-        self.splitter.trail_bytes(encoding.has_ascii_trail_bytes());
-        match self.head.encoding.replace(encoding) {
-            None if !globals => self.entries.push_state("ENCODING", statement),
-            Some(before) if before.name() != value => {
-                Err(Error::Unsupported { what: "a dump in more than one encoding".into() })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn set_strings(&mut self, value: &str, statement: &str, globals: bool) -> Result<(), Error> {
-        let conform = match value {
-            "on" => true,
-            "off" => false,
-            _ => {
-                return Err(Error::Unsafe {
-                    what: "standard_conforming_strings is neither on nor off".into(),
-                });
-            }
-        };
-        self.splitter.backslashes_escape(!conform);
-        match self.head.std_strings.replace(conform) {
-            None if !globals => self.entries.push_state("STDSTRINGS", statement),
-            Some(before) if before != conform => {
-                Err(Error::Unsafe { what: "standard_conforming_strings is set in two ways".into() })
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// An entry begins.
     fn begin(&mut self, heading: Heading) -> Result<(), Error> {
         if !cluster::is_bare(&heading.kind, &heading.tag) {
@@ -517,87 +429,6 @@ impl PlainDump {
         Ok(())
     }
 
-    /// The rows of a table begin. `name` is where the statement that holds them puts them.
-    fn begin_rows(
-        &mut self,
-        heading: &Heading,
-        root: Option<&str>,
-        name: &meaning::Name,
-        copy: Option<String>,
-    ) -> Result<(), Error> {
-        let mut entry = self.entries.data(heading);
-        let own = (name.0.clone().or_else(|| heading.namespace.clone()), name.1.clone());
-        match root {
-            // Checked against the COPY by who reads the entry.
-            Some(root) => entry.definition = format!("-- load via partition root {root}\n"),
-            None if on_one_line(&own.1) == heading.tag && own.0 == heading.namespace => {
-                entry.tag = own.1.clone()
-            }
-            None => {
-                let what =
-                    format!("rows of another table than its own below the heading of {}", entry.label());
-                return Err(Error::Unsafe { what });
-            }
-        }
-        let table = (entry.namespace.clone(), entry.tag.clone());
-        entry.dependencies.extend(self.entries.relation(&table));
-        entry.copy = copy;
-        self.entries.push(entry.clone())?;
-        let bytes = entry.copy.as_ref().and_then(|_| self.splitter.rows_at_hand());
-        self.items.push_back(Item::TableData { entry: Box::new(entry), bytes });
-        Ok(())
-    }
-
-    fn copy(&mut self, statement: Bytes) -> Result<(), Error> {
-        let text = self.decode(&statement)?;
-        let misplaced = || Error::Unsafe { what: "a COPY where pg_dump does not write one".into() };
-        let Open::Rows { heading, root, state: RowsState::Awaited } =
-            std::mem::replace(&mut self.open, Open::Nothing)
-        else {
-            return Err(misplaced());
-        };
-        let target = CopyTarget::parse(&text, heading.namespace.as_deref())?;
-        self.begin_rows(&heading, root.as_deref(), &(Some(target.schema), target.table), Some(text))?;
-        self.open = Open::Rows { heading, root, state: RowsState::Copying };
-        Ok(())
-    }
-
-    fn rows_end(&mut self) {
-        if let Open::Rows { state, .. } = &mut self.open {
-            *state = RowsState::Over;
-        }
-        self.items.push_back(Item::BlockEnd);
-    }
-
-    fn insert(&mut self, statement: Bytes) -> Result<(), Error> {
-        let Open::Rows { heading, root, state } = std::mem::replace(&mut self.open, Open::Nothing) else {
-            return Ok(());
-        };
-        let begins = |text: &str, bytes: &[u8]| {
-            bytes.strip_prefix(text.as_bytes()).is_some_and(|rest| rest.starts_with(b" "))
-        };
-        let prefix = match state {
-            RowsState::Inserting(prefix) if prefix.is_ascii() && begins(&prefix, &statement) => prefix,
-            before => {
-                let text = self.decode(&statement)?;
-                let (name, prefix) = meaning::inserted(&text)
-                    .ok_or_else(|| Error::Unsafe { what: "an INSERT that pg_dump does not write".into() })?;
-                match before {
-                    RowsState::Inserting(before) if before != prefix => {
-                        let what = "INSERTs into several tables below one heading".into();
-                        return Err(Error::Unsafe { what });
-                    }
-                    RowsState::Inserting(_) => {}
-                    _ => self.begin_rows(&heading, root.as_deref(), &name, None)?,
-                }
-                prefix.to_owned()
-            }
-        };
-        self.open = Open::Rows { heading, root, state: RowsState::Inserting(prefix) };
-        self.items.push_back(Item::Insert(statement));
-        Ok(())
-    }
-
     fn large_object(&mut self, call: Call) -> Result<(), Error> {
         let at = self.splitter.at();
         let Open::LargeObjects { object } = &mut self.open else { return Ok(()) };
@@ -618,61 +449,6 @@ impl PlainDump {
             _ => return Err(Error::corrupt("large objects are not opened and closed in turn", at)),
         }
         Ok(())
-    }
-
-    /// The next database of a cluster.
-    fn enter_database(&mut self, name: String) -> Result<(), Error> {
-        self.leave_database()?;
-        self.head = Head::default();
-        self.place = Place::Between;
-        if let Some(cluster) = &mut self.cluster {
-            cluster.database = Some(name);
-            cluster.from = self.entries.list().len();
-        }
-        Ok(())
-    }
-
-    /// Whether we are in a database that is not wanted.
-    fn passes_over(&self) -> bool {
-        let database = self.cluster.as_ref().and_then(|cluster| cluster.database.as_ref());
-        self.wanted.is_some() && database.is_some() && database != self.wanted.as_ref()
-    }
-
-    /// Nothing is kept of a database that holds nothing, unless it is wanted; of one that is not
-    /// wanted, its name.
-    fn leave_database(&mut self) -> Result<(), Error> {
-        let passed_over = self.passes_over();
-        let Some(cluster) = &mut self.cluster else { return Ok(()) };
-        if passed_over {
-            let name = cluster.database.take().unwrap_or_default();
-            cluster.others.push(name.clone());
-            let heading = Heading { kind: OTHER_DATABASE.into(), tag: name, ..Heading::default() };
-            return self.entries.push_name(&heading);
-        }
-        match (&mut cluster.full, &cluster.database) {
-            (Some((full, head)), Some(database)) if full == database => *head = self.head.clone(),
-            (_, Some(_)) => self.entries.truncate(cluster.from),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// The database that is read holds something: there may be only one such.
-    fn fill_database(&mut self) -> Result<(), Error> {
-        let Some(Cluster { database: Some(database), full, .. }) = &mut self.cluster else { return Ok(()) };
-        match full {
-            Some((other, _)) if other != database => Err(Error::Unsupported {
-                what: format!(
-                    "a dump of several databases, '{}' and '{}', of which the plan names none in backup.database",
-                    other.escape_debug(),
-                    database.escape_debug()
-                ),
-            }),
-            full => {
-                *full = Some((database.clone(), self.head.clone()));
-                Ok(())
-            }
-        }
     }
 }
 
