@@ -370,17 +370,17 @@ async fn text_archives(install: &Install, folder: &Path) -> Result<Vec<PathBuf>,
         let rows = mib? * 128;
         made.push((
             format!("text{rows}"),
-            format!("repeat(md5(g::text), 256) FROM generate_series(1, {rows}) g"),
+            format!("repeat(md5(g::text), 256) AS text FROM generate_series(1, {rows}) g"),
         ));
     }
     let value = number("FIREDRILL_BENCH_VALUE_MIB", 0)?;
     if value > 0 {
-        made.push(("value".to_owned(), format!("repeat('0123456789abcdef', {})", value * 65_536)));
+        made.push(("value".to_owned(), format!("repeat('0123456789abcdef', {}) AS text", value * 65_536)));
     }
     let mut archives = Vec::new();
     for (name, select) in made {
         client(install, "createdb", &cluster, &[&name])?;
-        let sql = format!("CREATE TABLE t AS SELECT {select} AS text");
+        let sql = format!("CREATE TABLE t AS SELECT {select}");
         client(install, "psql", &cluster, &["-q", "-X", "-d", &name, "-c", &sql])?;
         let path = folder.join(format!("{name}.dump"));
         client(install, "pg_dump", &cluster, &["-Fc", "-Z0", "-f", &path.to_string_lossy(), &name])?;
