@@ -30,9 +30,9 @@ const SHAPING: &[&str] = &[
 ];
 /// What is asked of the server in its snapshot.
 const ASKED: &str = "SELECT pg_catalog.pg_export_snapshot(), \
-    (EXTRACT(epoch FROM pg_catalog.now()) * 1000)::int8, pg_catalog.pg_is_in_recovery(), \
+    pg_catalog.floor(EXTRACT(epoch FROM pg_catalog.now()) * 1000)::int8, pg_catalog.pg_is_in_recovery(), \
     CASE WHEN pg_catalog.pg_is_in_recovery() \
-    THEN (EXTRACT(epoch FROM pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::int8 END, \
+    THEN pg_catalog.floor(EXTRACT(epoch FROM pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::int8 END, \
     pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num'), \
     pg_catalog.current_database(), \
     pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')";
