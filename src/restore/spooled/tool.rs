@@ -85,7 +85,7 @@ pub async fn restore_by_tool(
 
 /// Why the tool ended as it did, where that is not told by the entries that it could not restore.
 fn fault(ran: &Ran, said: &str, failures: &[Failure]) -> Option<Error> {
-    let errors = || said.lines().filter(|line| line.starts_with("pg_restore: error: "));
+    let errors = || said.lines().filter(|line| line.starts_with("pg_restore: ") && line.contains("error: "));
     let known = SAYINGS.iter().find(|(words, ..)| errors().any(|line| line.contains(words)));
     if let Some((_, code, what)) = known {
         let remedy = "see the scratch's machine and its PostgreSQL, or write engine = \"native\"";
@@ -108,8 +108,10 @@ fn fault(ran: &Ran, said: &str, failures: &[Failure]) -> Option<Error> {
 
 /// The entries that it names, each once. Its words hold rows and statements, and are not shown.
 fn failures(toc: &Toc, said: &str) -> Vec<Failure> {
-    let id = |line: &str| line.strip_prefix("pg_restore: from TOC entry ")?.split(';').next()?.parse().ok();
-    let ids: BTreeSet<u32> = said.lines().filter_map(id).collect();
+    // Its workers write at the same time, each in pieces: a line may begin in the middle of another.
+    const WORDS: &str = "from TOC entry ";
+    let id = |(at, _)| said.get(at + WORDS.len()..)?.split(';').next()?.parse().ok();
+    let ids: BTreeSet<u32> = said.match_indices(WORDS).filter_map(id).collect();
     let failure = |entry: &crate::archive::Entry| Failure {
         entry: entry.id,
         kind: entry.kind.clone(),
@@ -208,6 +210,12 @@ mod tests {
             (full, &failed[..], Some(Code::ScratchDiskFull)),
             (lost, &failed[..], Some(Code::ScratchCrashed)),
             ("pg_restore: error: could not execute query: ERROR: x\n", &failed[..], None),
+            // Two workers that write at once.
+            (
+                "pg_restore: pg_restore: error: error: ERROR: No space left on device\n",
+                &failed[..],
+                Some(Code::ScratchDiskFull),
+            ),
             // A row, or a name, says nothing.
             ("CONTEXT: COPY t, line 1: No space left on device\n", &failed[..], None),
             ("pg_restore: error: could not uncompress data\n", &[], Some(Code::ScratchUnavailable)),
