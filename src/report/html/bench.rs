@@ -1,17 +1,13 @@
 //! A benchmark as a page like that of the drills: one file, no scripts.
 
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
 
 use crate::bench::{self, Advice, Run, Spread, Tried, advice};
-use crate::clock::{Phase, rfc3339_millis};
-use crate::record::Moment;
+use crate::clock::Phase;
 use crate::report::bench::words::{NO_CHANGE, limit, network, way};
 use crate::report::bench::{range, seconds};
 use crate::report::encode;
-use crate::report::html::page::STYLE;
+use crate::report::html::frame::Frame;
 use crate::report::html::words;
 
 /// The width of a bar's drawing, in units of its own.
@@ -25,13 +21,7 @@ const SLIVER: f64 = 3.0;
 #[derive(Template)]
 #[template(path = "bench.html")]
 pub struct BenchPage {
-    style: &'static str,
-    style_sha256: String,
-    title: String,
-    headline: String,
-    made_at: String,
-    made_at_exactly: String,
-    version: &'static str,
+    frame: Frame,
     source: String,
     stopped: Option<String>,
     advice: Option<[String; 2]>,
@@ -111,12 +101,7 @@ impl BenchPage {
             .enumerate()
             .map(|(at, tried)| bar(tried, way(tried.point, bench), scale, fastest == Some(at)));
         BenchPage {
-            style: STYLE,
-            style_sha256: STANDARD.encode(Sha256::digest(STYLE)),
-            title: format!("{} — restore benchmark", headline.trim_end_matches('.')),
-            made_at: words::moment(Moment::from(bench.started_at)),
-            made_at_exactly: rfc3339_millis(bench.started_at),
-            version: env!("CARGO_PKG_VERSION"),
+            frame: Frame::new(headline, "restore benchmark", bench.started_at),
             source: source(bench),
             stopped: bench.stopped.as_ref().map(|stopped| words::sentence(&stopped.reason.detail)),
             advice: advice.map(|advice| {
@@ -141,7 +126,6 @@ impl BenchPage {
                 .flat_map(|tried| tried.runs.iter().map(|run| run_row(run, way(tried.point, bench))))
                 .collect(),
             facts: facts(bench),
-            headline,
         }
     }
 }

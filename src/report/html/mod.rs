@@ -10,6 +10,7 @@ mod card;
 mod chart;
 mod controls;
 mod drift;
+mod frame;
 mod page;
 mod proof;
 mod provenance;

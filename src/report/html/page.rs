@@ -1,17 +1,13 @@
 //! The page: what the templates are given.
 
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
 
-use crate::clock::rfc3339_millis;
-
-use crate::record::{Moment, Record, WarningLine};
+use crate::record::{Record, WarningLine};
 use crate::report::html::Shown;
 use crate::report::html::card::{Card, card};
 use crate::report::html::controls::{Control, controls};
 use crate::report::html::drift::{DriftTable, drift, revalidated, structure};
+use crate::report::html::frame::Frame;
 use crate::report::html::proof::{CheckTable, Tables, checks, tables};
 use crate::report::html::provenance::{Group, provenance};
 use crate::report::html::stock::{StockChart, stock_chart};
@@ -23,9 +19,6 @@ use crate::report::stock::Stock;
 use crate::report::stored::Series;
 use crate::report::{caveats, encode};
 
-/// The one style of the page; its digest stands in the page's policy.
-pub const STYLE: &str = include_str!("templates/style.css");
-
 /// How many services are shown in detail; every one has a card.
 const DETAILED_MAX: usize = 200;
 /// How many warnings and limitations are shown.
@@ -35,13 +28,7 @@ const LINES_MAX: usize = 60;
 #[derive(Template)]
 #[template(path = "page.html")]
 pub struct Page {
-    style: &'static str,
-    style_sha256: String,
-    title: String,
-    headline: String,
-    made_at: String,
-    made_at_exactly: String,
-    version: &'static str,
+    frame: Frame,
     source: String,
     notes: Vec<String>,
     services: Vec<Service>,
@@ -89,13 +76,7 @@ impl Page {
         });
         let headline = headline(shown.series, &standings);
         Page {
-            style: STYLE,
-            style_sha256: STANDARD.encode(Sha256::digest(STYLE)),
-            title: format!("{} — fire drills", headline.trim_end_matches('.')),
-            headline,
-            made_at: words::moment(Moment::from(shown.now)),
-            made_at_exactly: rfc3339_millis(shown.now),
-            version: env!("CARGO_PKG_VERSION"),
+            frame: Frame::new(headline, "fire drills", shown.now),
             source: source(shown.series),
             notes: shown.notes.iter().take(LINES_MAX).map(|note| words::long(note)).collect(),
             services: services.collect(),
