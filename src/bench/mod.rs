@@ -28,7 +28,7 @@ pub use usage::Used;
 
 use crate::bench::gauge::Gauge;
 use crate::digest::{Digest, Hasher};
-use crate::drill::{Error, Outside, Site, drill};
+use crate::drill::{Error, Outside, Site, cores_here, drill};
 use crate::event::{EventKind, Events, Observer};
 use crate::journal::{Journal, StateDirectory};
 use crate::plan::{Amcheck, Engine, Minimum, ReadBack, Select, Service, StampDemand};
@@ -105,7 +105,7 @@ pub struct Stopped {
 
 /// The points of `grid` on this machine; none if they are more than [`POINTS_MAX`].
 pub fn points(service: &Service, grid: &Grid) -> Option<Vec<Point>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = cores_here();
     grid.points(Point::of(service, cores))
 }
 
@@ -120,7 +120,7 @@ pub async fn bench(
 ) -> Result<Bench, Error> {
     let run_id = Uuid::now_v7();
     let (journal, _) = Journal::open(&request.state, run_id)?;
-    let site = tokio::task::spawn_blocking(Site::look).await.unwrap_or_else(|_| Site::look());
+    let site = Site::found().await;
     let mut bench = Bench {
         service: request.service.name.clone(),
         started_at: Timestamp::now(),

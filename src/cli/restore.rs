@@ -9,7 +9,7 @@ use crate::cli::face::Face;
 use crate::cli::refusal::Refusal;
 use crate::cli::runtime::under_signals;
 use crate::cli::{Places, output, run};
-use crate::drill::Site;
+use crate::drill::cores_here;
 use crate::event::Events;
 use crate::exit_code::ExitCode;
 use crate::plan::Select;
@@ -132,7 +132,7 @@ fn request(arguments: &Arguments, places: &Places) -> Result<RecoveryRequest, Re
     }
     let jobs = arguments.jobs.map(NonZeroUsize::get).or(service.restore.jobs);
     Ok(RecoveryRequest {
-        jobs: jobs.unwrap_or_else(|| Site::look().cores()),
+        jobs: jobs.unwrap_or_else(cores_here),
         rules: Rules::recovery(!arguments.no_owner, !arguments.no_privileges),
         proof: !arguments.no_proof,
         service,

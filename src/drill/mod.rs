@@ -41,7 +41,7 @@ pub use lease::PlanServers;
 pub use opening::open as open_backup;
 pub use rehearsal::Rehearsal;
 pub use run::{Drilled, RunOutcome, RunRequest, run};
-pub use site::Site;
+pub use site::{Site, cores_here};
 pub use source::{Found as FoundStamp, look as look_for_stamp, point as stamped_point};
 
 use crate::catalog::Backup;

@@ -75,7 +75,7 @@ pub async fn run(
     let keeper = Keeper::open(&request.plan.evidence, &request.state.path().join("evidence"))?;
     let run_id = Uuid::now_v7();
     let (journal, mut abandoned) = Journal::open_with(&request.state, run_id, &PlanServers(&request.plan))?;
-    let site = tokio::task::spawn_blocking(Site::look).await.unwrap_or_else(|_| Site::look());
+    let site = Site::found().await;
     let mut outcome = RunOutcome {
         run_id: RunId::from(run_id),
         drills: Vec::new(),
