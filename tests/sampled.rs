@@ -23,21 +23,22 @@ use crate::database::{Kept, Source};
 use crate::drill::{Service, Yard, codes, told, warnings};
 use crate::postgres::{installs, options, own_install, parent};
 
-/// A share of the rows of tables that differ in what lets them go by a sample, or not.
+/// A share of the rows of tables that differ in what lets them go by a sample, or not. Values of
+/// type `name` are never converted.
 const TABLES: &str = "
-    create table keyed (note text, id bigint primary key, tags text[]);
+    create table keyed (note text, id bigint primary key, tags name[]);
     insert into keyed select 'note ' || g, g * 1000, array[md5(g::text), 'x', null] from generate_series(1, 30000) g;
-    create table uuids (id uuid primary key, tags text[]);
+    create table uuids (id uuid primary key, tags name[]);
     insert into uuids select md5(g::text)::uuid, array[md5(g::text), 'y'] from generate_series(1, 20000) g;
     create table converted (id bigint primary key, note text);
     insert into converted select g, repeat('c', 60) from generate_series(1, 20000) g;
-    create table small (id int primary key, tags text[]);
+    create table small (id int primary key, tags name[]);
     insert into small select g, array['s'] from generate_series(1, 500) g;
-    create table keyless (id int, tags text[]);
+    create table keyless (id int, tags name[]);
     insert into keyless select g, array[md5(g::text), 'z'] from generate_series(1, 30000) g;
-    create table skewed (kind int not null, tags text[]);
+    create table skewed (kind int not null, tags name[]);
     insert into skewed select 1, array[md5(g::text), 'z'] from generate_series(1, 30000) g;
-    create table parts (id int not null, tags text[]) partition by range (id);
+    create table parts (id int not null, tags name[]) partition by range (id);
     create table parts_1 partition of parts for values from (0) to (20000);
     create table parts_2 partition of parts for values from (20000) to (40000);
     insert into parts select g, array[md5(g::text), 'p'] from generate_series(0, 39999) g;

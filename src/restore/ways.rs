@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::archive::{CopyTarget, Entry, InsertColumn, Toc};
 use crate::plan::CopyForm;
 use crate::postgres::Session;
-use crate::restore::binary::{self, Kind};
+use crate::restore::binary::{self, Element, Kind, Scalar};
 use crate::restore::error::Failure;
 use crate::restore::load::{Planned, Way};
 use crate::restore::policy::{Disposition, Rows};
@@ -28,17 +28,19 @@ const ALONE_JOBS_MAX: usize = 2;
 const TELLING_TYPES: &str = "(1184::pg_catalog.oid, 1184::pg_catalog.oid), (17, 17)";
 
 /// Every type that the server reads with functions of its own, which the source names as the
-/// server itself does, and every domain over one.
+/// server itself does, and every domain over one. Of those whose elements are set apart by
+/// commas, the type of these.
 const READING_TYPES: &str = "\
-    WITH RECURSIVE base (type, input, receive) AS ( \
-      SELECT t.oid, i.prosrc, r.prosrc FROM pg_catalog.pg_type t \
+    WITH RECURSIVE base (type, input, receive, element) AS ( \
+      SELECT t.oid, i.prosrc, r.prosrc, e.oid FROM pg_catalog.pg_type t \
         JOIN pg_catalog.pg_proc i ON i.oid = t.typinput JOIN pg_catalog.pg_proc r ON r.oid = t.typreceive \
         JOIN pg_catalog.pg_language li ON li.oid = i.prolang AND li.lanname = 'internal' \
         JOIN pg_catalog.pg_language lr ON lr.oid = r.prolang AND lr.lanname = 'internal' \
+        LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typdelim = ',' \
         WHERE t.typtype IN ('b', 'e') \
-      UNION ALL SELECT t.oid, base.input, base.receive FROM base \
+      UNION ALL SELECT t.oid, base.input, base.receive, base.element FROM base \
         JOIN pg_catalog.pg_type t ON t.typbasetype = base.type AND t.typtype = 'd' \
-    ) SELECT type, input, receive FROM base";
+    ) SELECT type, input, receive, element FROM base";
 
 /// Types of which a key of a sample may be, and which are written in one way only: `int8`, `int4`
 /// and `uuid`.
@@ -283,8 +285,19 @@ async fn telling_types(session: &Session) -> Result<HashMap<String, Tells>, Erro
 /// of their base: the server reads it for the domain, and checks the domain's constraints.
 async fn kinds(session: &Session) -> Result<HashMap<String, Kind>, Error> {
     let rows = session.rows(READING_TYPES).await.map_err(|error| Error::postgres(&error))?;
+    let scalar = |row: &Vec<Option<String>>| match row.as_slice() {
+        [Some(of_type), Some(input), Some(receive), _] => {
+            Some((of_type.clone(), Scalar::of(input, receive)?))
+        }
+        _ => None,
+    };
+    let scalars: HashMap<String, Scalar> = rows.iter().filter_map(scalar).collect();
+    let element = |oid: &String| Some(Element { scalar: scalars.get(oid).copied()?, oid: oid.parse().ok()? });
     let kind = |row: &Vec<Option<String>>| match row.as_slice() {
-        [Some(of_type), Some(input), Some(receive)] => Some((of_type.clone(), Kind::of(input, receive)?)),
+        [Some(of_type), Some(input), Some(receive), of_element] => {
+            let element = of_element.as_ref().and_then(element);
+            Some((of_type.clone(), Kind::of(input, receive, element)?))
+        }
         _ => None,
     };
     Ok(rows.iter().filter_map(kind).collect())

@@ -43,7 +43,7 @@ impl Dice {
 
     /// The field with one byte left out, doubled, or changed.
     pub fn misspelled(&mut self, field: &[u8]) -> Vec<u8> {
-        const LETTERS: &[u8] = b"0123456789+-.: eEyIx/_TZtfan,\\";
+        const LETTERS: &[u8] = b"0123456789+-.: eEyIx/_TZtfan,\\\"{}";
         let mut odd = field.to_vec();
         let letter = LETTERS[usize::try_from(self.from(0, LETTERS.len() as u64 - 1)).unwrap()];
         let at = usize::try_from(self.from(0, field.len() as u64)).unwrap();

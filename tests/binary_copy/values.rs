@@ -1,13 +1,14 @@
 //! Values of each type as COPY text, at its edges and by chance.
 
-use firedrill::restore::binary::Kind;
+use firedrill::restore::binary::Scalar;
 
 use crate::dice::Dice;
 
 /// One type.
 pub struct Case {
     pub sql: &'static str,
-    pub kind: Kind,
+    /// How it is converted, or its elements.
+    pub scalar: Scalar,
     /// Values that are always tried.
     pub edges: &'static [&'static str],
     /// A random one, which firedrill must take.
@@ -19,20 +20,20 @@ pub struct Case {
 
 const fn case(
     sql: &'static str,
-    kind: Kind,
+    scalar: Scalar,
     edges: &'static [&'static str],
     value: fn(&mut Dice) -> String,
 ) -> Case {
-    Case { sql, kind, edges, value, may_be_misspelled: true }
+    Case { sql, scalar, edges, value, may_be_misspelled: true }
 }
 
 const fn exact(
     sql: &'static str,
-    kind: Kind,
+    scalar: Scalar,
     edges: &'static [&'static str],
     value: fn(&mut Dice) -> String,
 ) -> Case {
-    Case { sql, kind, edges, value, may_be_misspelled: false }
+    Case { sql, scalar, edges, value, may_be_misspelled: false }
 }
 
 const REAL: &[&str] = &[
@@ -88,79 +89,107 @@ const NUMERICS: &[&str] = &[
 ];
 
 pub const CASES: &[Case] = &[
-    case("boolean", Kind::Bool, &["t", "f"], |dice| dice.any(&["t", "f"]).into()),
-    case("smallint", Kind::Int2, &["0", "-1", "32767", "-32768"], |dice| (dice.bits() as i16).to_string()),
-    case("integer", Kind::Int4, &["0", "2147483647", "-2147483648"], |dice| {
+    case("boolean", Scalar::Bool, &["t", "f"], |dice| dice.any(&["t", "f"]).into()),
+    case("smallint", Scalar::Int2, &["0", "-1", "32767", "-32768"], |dice| (dice.bits() as i16).to_string()),
+    case("integer", Scalar::Int4, &["0", "2147483647", "-2147483648"], |dice| {
         let width = dice.from(0, 31);
         ((dice.bits() as i32) >> width).to_string()
     }),
-    case("bigint", Kind::Int8, &["0", "9223372036854775807", "-9223372036854775808"], |dice| {
+    case("bigint", Scalar::Int8, &["0", "9223372036854775807", "-9223372036854775808"], |dice| {
         let width = dice.from(0, 63);
         ((dice.bits() as i64) >> width).to_string()
     }),
-    case("oid", Kind::Oid, &["0", "4294967295"], |dice| (dice.bits() as u32).to_string()),
-    case("real", Kind::Float4, REAL, single),
-    case("double precision", Kind::Float8, REAL, double),
-    case("numeric", Kind::Numeric, NUMERICS, numeric),
-    exact("numeric(12,3)", Kind::Numeric, &["999999999.999", "0.0005", "-0.0004"], short_numeric),
-    exact("numeric(6,0)", Kind::Numeric, &["0.5", "1.5", "-2.5", "0.4999"], |dice| {
+    case("oid", Scalar::Oid, &["0", "4294967295"], |dice| (dice.bits() as u32).to_string()),
+    case("real", Scalar::Float4, REAL, single),
+    case("double precision", Scalar::Float8, REAL, double),
+    case("numeric", Scalar::Numeric, NUMERICS, numeric),
+    exact("numeric(12,3)", Scalar::Numeric, &["999999999.999", "0.0005", "-0.0004"], short_numeric),
+    exact("numeric(6,0)", Scalar::Numeric, &["0.5", "1.5", "-2.5", "0.4999"], |dice| {
         let places = dice.from(0, 8);
         fraction(dice.from(0, 99_998).to_string(), places, dice)
     }),
-    case("date", Kind::Date, DATES, date),
-    case("time", Kind::Time, &["00:00:00", "23:59:59.999999", "24:00:00", "12:00:00.1"], time),
-    exact("time(2)", Kind::Time, &["00:00:00.005", "23:59:59.999999"], time),
-    case("timestamp", Kind::Timestamp, MOMENTS, |dice| format!("{} {}", date(dice), time(dice))),
-    exact("timestamp(0)", Kind::Timestamp, ROUNDED, |dice| format!("{} {}", early_date(dice), time(dice))),
-    exact("timestamp(3)", Kind::Timestamp, ROUNDED, |dice| format!("{} {}", early_date(dice), time(dice))),
-    case("timestamptz", Kind::Timestamptz, &["infinity", "-infinity", "2026-01-01 00:00:00+00"], zoned),
-    exact("timestamptz(1)", Kind::Timestamptz, &["2026-01-01 00:00:00.05+00"], zoned),
+    case("date", Scalar::Date, DATES, date),
+    case("time", Scalar::Time, &["00:00:00", "23:59:59.999999", "24:00:00", "12:00:00.1"], time),
+    exact("time(2)", Scalar::Time, &["00:00:00.005", "23:59:59.999999"], time),
+    case("timestamp", Scalar::Timestamp, MOMENTS, |dice| format!("{} {}", date(dice), time(dice))),
+    exact("timestamp(0)", Scalar::Timestamp, ROUNDED, |dice| format!("{} {}", early_date(dice), time(dice))),
+    exact("timestamp(3)", Scalar::Timestamp, ROUNDED, |dice| format!("{} {}", early_date(dice), time(dice))),
+    case("timestamptz", Scalar::Timestamptz, &["infinity", "-infinity", "2026-01-01 00:00:00+00"], zoned),
+    exact("timestamptz(1)", Scalar::Timestamptz, &["2026-01-01 00:00:00.05+00"], zoned),
     case(
         "interval",
-        Kind::Interval,
+        Scalar::Interval,
         &["00:00:00", "1 day", "-1 days", "1 year", "1 mon", "-00:00:01"],
         interval,
     ),
-    exact("interval(1)", Kind::Interval, &["00:00:00.05", "-00:00:00.05"], interval),
-    exact("interval day to minute", Kind::Interval, &["00:00:59.5"], interval),
-    case("uuid", Kind::Uuid, &["00000000-0000-0000-0000-000000000000"], uuid),
-    case("text", Kind::Words, &["", " ", "\\\\N", "\\\\.", "\\n", "\\t"], |dice| escaped(&words(dice, 40))),
-    exact("varchar(10)", Kind::Words, &["", "ten bytes!"], |dice| escaped(&words(dice, 10))),
-    exact("varchar(2)", Kind::Words, &["ab      ", "    "], |dice| escaped(&words(dice, 2))),
-    exact("char(7)", Kind::Words, &["", "a", "a      ", "a        "], |dice| escaped(&words(dice, 7))),
-    exact("bpchar", Kind::Words, &["", "a  "], |dice| escaped(&words(dice, 7))),
-    case("citext", Kind::Words, &["", "Aa"], |dice| escaped(&words(dice, 20))),
-    exact("mood", Kind::Words, &["sad"], |dice| {
-        escaped(dice.any(&["sad", "ok", "very happy", "b\\ack", "ta\tb", "é"]))
-    }),
-    exact("positive", Kind::Int4, &["1"], |dice| dice.from(1, 2_147_483_647).to_string()),
-    exact("shorter", Kind::Words, &["", "never!"], |dice| escaped(&words(dice, 8))),
-    exact("json", Kind::Words, &["null", "{}", " [1,  2] "], |dice| escaped(&json(dice, 3))),
-    exact("jsonb", Kind::Jsonb, &["null", "{}"], |dice| escaped(&json(dice, 3))),
-    case("bytea", Kind::Bytea, &["\\\\x", "\\\\x00", "\\\\xff"], |dice| {
-        let bytes = dice.from(0, 40);
-        let hex: String = (0..bytes).map(|_| format!("{:02x}", dice.bits() as u8)).collect();
-        format!("\\\\x{hex}")
-    }),
+    exact("interval(1)", Scalar::Interval, &["00:00:00.05", "-00:00:00.05"], interval),
+    exact("interval day to minute", Scalar::Interval, &["00:00:59.5"], interval),
+    case("uuid", Scalar::Uuid, &["00000000-0000-0000-0000-000000000000"], uuid),
+    case("text", Scalar::Words, &["", " ", "\\\\N", "\\\\.", "\\n", "\\t"], |dice| escaped(&words(dice, 40))),
+    exact("varchar(10)", Scalar::Words, &["", "ten bytes!"], |dice| escaped(&words(dice, 10))),
+    exact("varchar(2)", Scalar::Words, &["ab      ", "    "], |dice| escaped(&words(dice, 2))),
+    exact("char(7)", Scalar::Words, &["", "a", "a      ", "a        "], |dice| escaped(&words(dice, 7))),
+    exact("bpchar", Scalar::Words, &["", "a  "], |dice| escaped(&words(dice, 7))),
+    case("citext", Scalar::Words, &["", "Aa"], |dice| escaped(&words(dice, 20))),
+    exact("mood", Scalar::Words, &["sad"], |dice| escaped(dice.any(MOODS))),
+    exact("positive", Scalar::Int4, &["1"], |dice| dice.from(1, 2_147_483_647).to_string()),
+    exact("shorter", Scalar::Words, &["", "never!"], |dice| escaped(&words(dice, 8))),
+    exact("json", Scalar::Words, &["null", "{}", " [1,  2] "], |dice| escaped(&json(dice, 3))),
+    exact("jsonb", Scalar::Jsonb, &["null", "{}"], |dice| escaped(&json(dice, 3))),
+    case("bytea", Scalar::Bytea, &["\\\\x", "\\\\x00", "\\\\xff"], |dice| bytes(dice, "\\\\x")),
     case(
         "inet",
-        Kind::Inet,
+        Scalar::Inet,
         &["0.0.0.0", "255.255.255.255", "0.0.0.0/0", "::", "::1", "::/0", "::1/128"],
         inet,
     ),
-    exact("cidr", Kind::Cidr, &["0.0.0.0/0", "::/0", "::1/128", "255.255.255.255/32"], cidr),
+    exact("cidr", Scalar::Cidr, &["0.0.0.0/0", "::/0", "::1/128", "255.255.255.255/32"], cidr),
 ];
 
-/// The kind of a type that has no case of its own under this name.
-pub fn kind(name: &str) -> Kind {
-    match name {
-        "int4" => Kind::Int4,
-        "numeric" => Kind::Numeric,
-        "jsonb" => Kind::Jsonb,
-        "cidr" => Kind::Cidr,
-        _ => Kind::Words,
-    }
-}
+/// Arrays whatever their elements are.
+const ANY: &[&str] = &["{}", "{NULL}", "{NULL,NULL}"];
+/// Arrays of words.
+const LISTS: &[&str] = &[
+    "{}",
+    "{NULL}",
+    "{\"\"}",
+    "{\"NULL\",\"null\",NULL,nulls}",
+    "{\"{}\",\"a,b\",\" \",\"\\t\",\"\\n\",\"\\\\\"\",\"\\\\\\\\\",\"\\\\\\\\N\"}",
+    "{a,\"b\",\u{e9},\u{a0},\\b,'}",
+];
+
+pub const ARRAYS: &[Case] = &[
+    case("integer[]", Scalar::Int4, &["{}", "{2147483647,NULL,-2147483648}"], |dice| {
+        array(dice, |dice| (dice.bits() as i32).to_string())
+    }),
+    case("bigint[]", Scalar::Int8, ANY, |dice| {
+        array(dice, |dice| {
+            let width = dice.from(0, 63);
+            ((dice.bits() as i64) >> width).to_string()
+        })
+    }),
+    case("text[]", Scalar::Words, LISTS, |dice| array(dice, item)),
+    exact("varchar(5)[]", Scalar::Words, ANY, |dice| array(dice, |dice| words(dice, 5))),
+    exact("char(6)[]", Scalar::Words, ANY, |dice| array(dice, |dice| words(dice, 6))),
+    case("numeric[]", Scalar::Numeric, ANY, |dice| array(dice, numeric)),
+    exact("numeric(12,3)[]", Scalar::Numeric, ANY, |dice| array(dice, short_numeric)),
+    case("timestamptz[]", Scalar::Timestamptz, &["{infinity,-infinity}"], |dice| array(dice, zoned)),
+    case("date[]", Scalar::Date, ANY, |dice| array(dice, date)),
+    case("interval[]", Scalar::Interval, ANY, |dice| array(dice, interval)),
+    case("uuid[]", Scalar::Uuid, ANY, |dice| array(dice, uuid)),
+    case("boolean[]", Scalar::Bool, ANY, |dice| array(dice, |dice| dice.any(&["t", "f"]).into())),
+    case("double precision[]", Scalar::Float8, &["{NaN,Infinity,-0}"], |dice| array(dice, double)),
+    case("bytea[]", Scalar::Bytea, &["{\"\\\\\\\\x\"}"], |dice| array(dice, |dice| bytes(dice, "\\x"))),
+    case("inet[]", Scalar::Inet, ANY, |dice| array(dice, inet)),
+    exact("jsonb[]", Scalar::Jsonb, ANY, |dice| array(dice, |dice| json(dice, 2))),
+    exact("mood[]", Scalar::Words, ANY, |dice| array(dice, |dice| dice.any(MOODS).into())),
+    exact("positive[]", Scalar::Int4, ANY, |dice| {
+        array(dice, |dice| dice.from(1, 2_147_483_647).to_string())
+    }),
+    exact("shorter[]", Scalar::Words, &["{}", "{never!,NULL}"], |dice| array(dice, |dice| words(dice, 8))),
+    exact("labels", Scalar::Words, LISTS, |dice| array(dice, item)),
+];
+const MOODS: &[&str] = &["sad", "ok", "very happy", "b\\ack", "ta\tb", "é"];
 
 fn double(dice: &mut Dice) -> String {
     let value = match dice.from(0, 3) {
@@ -322,6 +351,45 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+fn bytes(dice: &mut Dice, start: &str) -> String {
+    let bytes = dice.from(0, 40);
+    let hex: String = (0..bytes).map(|_| format!("{:02x}", dice.bits() as u8)).collect();
+    format!("{start}{hex}")
+}
+
+/// Words that are easily mistaken within an array.
+fn item(dice: &mut Dice) -> String {
+    match dice.from(0, 3) {
+        0 => dice
+            .any(&[
+                "", "NULL", "null", "Null", "nul", "NULLs", "{", "}", "{}", ",", "a,b", "\"", "\\", "\\\"",
+                " ", "\t",
+            ])
+            .into(),
+        1 => words(dice, 3),
+        2 => words(dice, 30),
+        _ => dice.any(&["a", "red", "größe", "漢字", "x-1", "it's"]).into(),
+    }
+}
+
+/// An array of such elements, which are not escaped, as COPY text.
+fn array(dice: &mut Dice, element: fn(&mut Dice) -> String) -> String {
+    let count = if dice.one_in(100) { dice.from(0, 100) } else { dice.from(0, 5) };
+    let elements: Vec<String> = (0..count)
+        .map(|_| if dice.one_in(8) { "NULL".into() } else { quoted(&element(dice), dice.one_in(10)) })
+        .collect();
+    escaped(&format!("{{{}}}", elements.join(",")))
+}
+
+/// In quotes where an array needs them, or where they are wanted.
+fn quoted(element: &str, anyway: bool) -> String {
+    const SPECIAL: [char; 11] = ['"', '\\', '{', '}', ',', ' ', '\t', '\n', '\r', '\u{b}', '\u{c}'];
+    if !anyway && !element.is_empty() && !element.eq_ignore_ascii_case("null") && !element.contains(SPECIAL) {
+        return element.into();
+    }
+    format!("\"{}\"", element.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 fn json(dice: &mut Dice, depth: u64) -> String {

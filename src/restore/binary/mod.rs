@@ -9,21 +9,28 @@
 //! Pure, and without knowledge of connections.
 
 mod address;
+mod array;
 mod instant;
 mod integer;
 mod interval;
 mod kind;
 mod numeric;
 mod real;
+mod scalar;
 mod words;
 
-pub use kind::Kind;
+pub use kind::{Element, Kind};
+pub use scalar::Scalar;
 
 /// What a binary COPY begins with: its signature, no flags, no extension.
 pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// What a binary COPY ends with.
 pub const TRAILER: &[u8] = &[0xff, 0xff];
+
+/// Bytes of a field that is put together anew, or grows with each of its elements. Longer ones
+/// are rare, and left to the server: memory is bounded, and it takes no message of 1 GiB.
+const REMADE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The length that stands for NULL.
 const NULL: [u8; 4] = [0xff; 4];
@@ -52,45 +59,89 @@ impl Columns {
             return None;
         }
         let mut out = Vec::with_capacity(piece.len().saturating_mul(2));
-        let mut rest = piece;
+        let (mut scratch, mut rest) = (Scratch::default(), piece);
         while !rest.is_empty() {
-            rest = self.convert_row(rest, &mut out)?;
+            rest = self.convert_row(rest, &mut scratch, &mut out)?;
         }
         Some(out)
     }
 
     /// Converts the first row; what is behind it.
-    fn convert_row<'p>(&self, piece: &'p [u8], out: &mut Vec<u8>) -> Option<&'p [u8]> {
+    fn convert_row<'p>(&self, piece: &'p [u8], scratch: &mut Scratch, out: &mut Vec<u8>) -> Option<&'p [u8]> {
         out.extend_from_slice(&self.count);
         let (last, others) = self.kinds.split_last()?;
         let mut rest = piece;
         for kind in others {
-            let (field, end, after) = field(rest)?;
-            if end != b'\t' {
+            let field = Field::first(rest)?;
+            if field.end != b'\t' {
                 return None;
             }
-            convert_field(*kind, field, out)?;
-            rest = after;
+            field.convert(*kind, scratch, out)?;
+            rest = field.behind;
         }
-        let (field, end, after) = field(rest)?;
-        convert_field(*last, field, out)?;
-        (end == b'\n').then_some(after)
+        let field = Field::first(rest)?;
+        field.convert(*last, scratch, out)?;
+        (field.end == b'\n').then_some(field.behind)
     }
 }
 
-/// The first field, what ends it, and what is behind that.
-fn field(rest: &[u8]) -> Option<(&[u8], u8, &[u8])> {
-    let (field, behind) = rest.split_at(memchr::memchr2(b'\t', b'\n', rest)?);
-    let (end, after) = behind.split_first()?;
-    Some((field, *end, after))
+/// Where fields and elements that have escapes are put together, one after the other.
+#[derive(Default)]
+struct Scratch {
+    field: Vec<u8>,
+    element: Vec<u8>,
 }
 
-fn convert_field(kind: Kind, field: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    if field == b"\\N" {
-        out.extend_from_slice(&NULL);
-        return Some(());
+/// A field of a row.
+struct Field<'p> {
+    text: &'p [u8],
+    is_escaped: bool,
+    /// What ends it.
+    end: u8,
+    /// The rest of the rows.
+    behind: &'p [u8],
+}
+
+impl<'p> Field<'p> {
+    fn first(rest: &'p [u8]) -> Option<Field<'p>> {
+        let mut length = memchr::memchr3(b'\t', b'\n', b'\\', rest)?;
+        let is_escaped = *rest.get(length)? == b'\\';
+        if is_escaped {
+            length += memchr::memchr2(b'\t', b'\n', rest.get(length..)?)?;
+        }
+        let (text, behind) = rest.split_at_checked(length)?;
+        let (end, behind) = behind.split_first()?;
+        Some(Field { text, is_escaped, end: *end, behind })
     }
-    kind.convert(field, out)
+
+    fn convert(&self, kind: Kind, scratch: &mut Scratch, out: &mut Vec<u8>) -> Option<()> {
+        if self.text == b"\\N" {
+            out.extend_from_slice(&NULL);
+            return Some(());
+        }
+        let value = if self.is_escaped { self.unescaped(&mut scratch.field)? } else { self.text };
+        kind.write(value, &mut scratch.element, out)
+    }
+
+    /// What it stands for.
+    fn unescaped<'v>(&self, scratch: &'v mut Vec<u8>) -> Option<&'v [u8]>
+    where
+        'p: 'v,
+    {
+        // So any `bytea` begins, and has no other backslash.
+        if let Some(value) = self.text.strip_prefix(b"\\")
+            && let [b'\\', rest @ ..] = value
+            && memchr::memchr(b'\\', rest).is_none()
+        {
+            return Some(value);
+        }
+        if self.text.len() > REMADE_BYTES_MAX {
+            return None;
+        }
+        scratch.clear();
+        words::unescape(self.text, scratch)?;
+        Some(scratch)
+    }
 }
 
 /// Writes a value of a fixed size.

@@ -1,4 +1,4 @@
-//! Text and bytes.
+//! Text and bytes, and the escapes of COPY text.
 
 /// Appends what COPY text stands for. Only the escapes that the server itself writes.
 pub fn unescape(field: &[u8], out: &mut Vec<u8>) -> Option<()> {
@@ -23,9 +23,9 @@ pub fn unescape(field: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Appends the bytes of `\\x00ff`, which is the hex format with its backslash escaped.
-pub fn bytes(field: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let digits = field.strip_prefix(b"\\\\x")?;
+/// Appends the bytes of `\x00ff`, which is the hex format.
+pub fn bytes(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let digits = text.strip_prefix(b"\\x")?;
     if digits.len() % 2 != 0 {
         return None;
     }
