@@ -50,6 +50,13 @@ fn rows_are_fields_with_their_lengths() {
 }
 
 #[test]
+fn words_lose_the_escapes_of_copy_text() {
+    let kinds = [Scalar::Words, Scalar::Words, Scalar::Words, Scalar::Jsonb];
+    let row = convert(&kinds, "a\\tb\t\\\\c\t\\\\c\\n\\\\\t\"\\\\n\"\n").unwrap();
+    assert_eq!(row, b"\0\x04\0\0\0\x03a\tb\0\0\0\x02\\c\0\0\0\x04\\c\n\\\0\0\0\x05\x01\"\\n\"");
+}
+
+#[test]
 fn rows_of_another_shape_are_left_to_the_server() {
     let kinds = [Scalar::Int4, Scalar::Words];
     assert!(convert(&kinds, "1\ta\n").is_some());
@@ -186,7 +193,7 @@ fn arrays_that_the_server_does_not_write_are_left_to_it() {
         (
             Scalar::Int4,
             "{1,2}",
-            &["", "{", "}", "1,2", "{1,2", "1,2}", "{1,2}}", "{1,2}x", "{1,2} ", " {1,2}"],
+            &["", "{", "}", "1,2", "{1,2", "1,2}", "{1,2}}", "{1,2}x", "[1,2}", "{1,2} ", " {1,2}"],
         ),
         (Scalar::Int4, "{1}", &["{1,}", "{,1}", "{,}", "{1,,2}", "{ }", "{ 1}", "{1 }", "{1, 2}", "{1;2}"]),
         (Scalar::Int4, "{NULL}", &["{null}", "{Null}", "{nULL}", "{\"NULL\"}", "{\"\"}"]),
@@ -195,7 +202,10 @@ fn arrays_that_the_server_does_not_write_are_left_to_it() {
         (
             Scalar::Words,
             "{a}",
-            &["{null}", "{}}", "{a{b}", "{a}b}", "{a b}", "{a\\tb}", "{a\\\\b}", "{a\"b\"}"],
+            &[
+                "{,}", "{a,}", "{,a}", "{null}", "{}}", "{a{b}", "{a}b}", "{a b}", "{a\\tb}", "{a\\\\b}",
+                "{a\"b\"}",
+            ],
         ),
         (Scalar::Words, "{\"a\"}", &["{\"a}", "{\"a\"", "{\"a\"b}", "{\"a\"\"b\"}", "{\"a\" }", "{ \"a\"}"]),
         (
@@ -245,6 +255,7 @@ fn a_type_is_told_by_both_of_its_functions() {
         ("", ""),
         ("xml_in", "xml_recv"),
         ("array_in", "int4recv"),
+        ("anyarray_in", "array_recv"),
         ("int2vectorin", "int2vectorrecv"),
     ] {
         assert_eq!(Kind::of(input, receive, Some(element)), None, "{input} {receive}");
