@@ -394,11 +394,11 @@ async fn text_archives(install: &Install, folder: &Path) -> Result<Vec<PathBuf>,
 /// Peak memory of firedrill itself, in processes that do nothing else.
 fn memory(archives: &[PathBuf]) -> Result<(), Failure> {
     let tuning = Tuning::default();
-    let bound = (64 << 20) + tuning.connections as u64 * tuning.part_bytes;
+    let bound = (64 << 20) + tuning.connections.most() as u64 * tuning.part_bytes;
     println!(
         "\npeak memory of restore and proof, of at most {} MiB (64 MiB + {} connections x {} MiB)",
         bound >> 20,
-        tuning.connections,
+        tuning.connections.most(),
         tuning.part_bytes >> 20
     );
     for archive in archives {

@@ -11,7 +11,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use firedrill::store::{
-    ChecksumAlgorithm, Download, Environment, ErrorKind, Listing, Location, Options, Patience, Store, Tuning,
+    ChecksumAlgorithm, Connections, Download, Environment, ErrorKind, Listing, Location, Options, Patience,
+    Store, Tuning,
 };
 use support::azurite::{ACCOUNT, Access, Azurite};
 use support::s3::S3Server;
@@ -306,7 +307,12 @@ async fn an_object_that_changed_is_unstable(kind: &Kind) {
             assert_eq!(error.kind(), ErrorKind::SourceUnstable, "{name}: {error}");
         }
     }
-    let mut download = Download::new(&store, &object, 0..1000, Tuning { connections: 2, part_bytes: 100 });
+    let mut download = Download::new(
+        &store,
+        &object,
+        0..1000,
+        Tuning { connections: Connections::Pinned(2), part_bytes: 100 },
+    );
     assert_eq!(download.next().await.unwrap().unwrap_err().kind(), ErrorKind::SourceUnstable);
     assert!(download.next().await.is_none(), "nothing comes after an error");
 }
@@ -334,8 +340,12 @@ async fn a_download_is_the_object_however_it_is_cut(kind: &Kind) {
         [(1, 1 << 20), (1, 100_000), (2, 65_536), (4, 300_007), (4, 300_006), (16, 7_919), (0, 150_000)];
     for (connections, part_bytes) in tunings {
         for range in [0..300_007, 1..300_006, 12_345..12_346, 299_000..300_007] {
-            let mut download =
-                Download::new(&store, &object, range.clone(), Tuning { connections, part_bytes });
+            let mut download = Download::new(
+                &store,
+                &object,
+                range.clone(),
+                Tuning { connections: Connections::Pinned(connections), part_bytes },
+            );
             let mut bytes = Vec::new();
             while let Some(part) = download.next().await {
                 let part = part.unwrap();
@@ -352,8 +362,12 @@ async fn a_dropped_download_stops_reading(kind: &Kind) {
     let store = kind.open("download", "").await;
     let object = store.list().await.unwrap().objects.remove(0);
     let before = store.traffic().requests;
-    let mut download =
-        Download::new(&store, &object, 0..object.bytes, Tuning { connections: 3, part_bytes: 1_000 });
+    let mut download = Download::new(
+        &store,
+        &object,
+        0..object.bytes,
+        Tuning { connections: Connections::Pinned(3), part_bytes: 1_000 },
+    );
     download.next().await.unwrap().unwrap();
     drop(download);
     assert!(store.traffic().requests - before <= 3, "no more was asked for than may be in flight");

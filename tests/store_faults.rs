@@ -8,7 +8,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use firedrill::store::{
-    Download, Environment, ErrorKind, Listing, Location, Options, Patience, Store, Tuning,
+    Connections, Download, Environment, ErrorKind, Listing, Location, Options, Patience, Store, Tuning,
 };
 use firedrill::verdict::{Blame, Code};
 use support::fault_server::{Ask, Asked, Fault, FaultServer, Pace, contents, list_document};
@@ -536,7 +536,12 @@ async fn a_stalled_part_does_not_hold_up_the_others_and_a_drop_ends_them_all() {
     });
     let store = open(&server).await;
     let object = store.list().await.unwrap().objects.remove(0);
-    let mut download = Download::new(&store, &object, 0..1000, Tuning { connections: 4, part_bytes: 100 });
+    let mut download = Download::new(
+        &store,
+        &object,
+        0..1000,
+        Tuning { connections: Connections::Pinned(4), part_bytes: 100 },
+    );
     let mut bytes = Vec::new();
     while let Some(part) = download.next().await {
         bytes.extend(part.unwrap());
@@ -551,7 +556,12 @@ async fn a_stalled_part_does_not_hold_up_the_others_and_a_drop_ends_them_all() {
         );
     let store = open(&server).await;
     let object = store.list().await.unwrap().objects.remove(0);
-    let mut download = Download::new(&store, &object, 0..1000, Tuning { connections: 4, part_bytes: 100 });
+    let mut download = Download::new(
+        &store,
+        &object,
+        0..1000,
+        Tuning { connections: Connections::Pinned(4), part_bytes: 100 },
+    );
     assert!(
         tokio::time::timeout(Duration::from_millis(50), download.next()).await.is_err(),
         "all are stalled"
@@ -567,7 +577,12 @@ async fn reads_go_on_while_the_consumer_is_busy_but_not_beyond_the_window() {
     let server = FaultServer::start(one_object(), |_| Fault::None);
     let store = open(&server).await;
     let object = store.list().await.unwrap().objects.remove(0);
-    let mut download = Download::new(&store, &object, 0..1000, Tuning { connections: 4, part_bytes: 100 });
+    let mut download = Download::new(
+        &store,
+        &object,
+        0..1000,
+        Tuning { connections: Connections::Pinned(4), part_bytes: 100 },
+    );
     download.next().await.unwrap().unwrap();
     let done = async {
         while store.traffic().bytes < 400 {

@@ -1,9 +1,9 @@
 //! What a benchmark says to do: one sentence on the limit, one on what to change.
 
-use crate::bench::grid::Point;
 use crate::bench::limit::Limit;
 use crate::bench::tried::Tried;
 use crate::bench::{Bench, Run};
+use crate::store::Connections;
 
 /// The result in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,12 +33,12 @@ pub fn advice(bench: &Bench) -> Option<Advice> {
         fastest,
         is_clear,
         limit: run.limit,
-        sentence: sentence(run, best.point),
+        sentence: sentence(run),
         change: change(&bench.service, best, first).filter(|_| is_clear),
     })
 }
 
-fn sentence(run: &Run, point: Point) -> String {
+fn sentence(run: &Run) -> String {
     let megabytes = run.bytes_per_second() / 1_000_000;
     let named = |longest: &Option<crate::bench::Longest>| {
         longest.as_ref().map_or(String::new(), |longest| format!(" ({})", longest.name))
@@ -47,7 +47,7 @@ fn sentence(run: &Run, point: Point) -> String {
         Limit::Network => format!(
             "The way from the store was the limit, at {megabytes} MB/s over {} connections: more of them help where \
              each is slow, else only a wider line or a smaller archive does.",
-            point.connections
+            run.store_connections
         ),
         Limit::Decode => {
             "Processors were the limit, and most of their time went into decoding on this side: more \
@@ -88,8 +88,10 @@ fn change(service: &str, best: &Tried, first: &Tried) -> Option<String> {
     if to.jobs != from.jobs {
         keys.push(format!("restore.jobs = {}", to.jobs));
     }
-    if to.connections != from.connections {
-        keys.push(format!("restore.connections = {}", to.connections));
+    if let Connections::Pinned(connections) = to.connections
+        && to.connections != from.connections
+    {
+        keys.push(format!("restore.connections = {connections}"));
     }
     if to.part_bytes != from.part_bytes {
         keys.push(format!("restore.part = \"{}\"", crate::plan::size::text(to.part_bytes)));

@@ -1,6 +1,7 @@
 //! What is tried: the points of a grid, each a way to restore.
 
 use crate::plan::{CopyForm, Engine, Service, Settings};
+use crate::store::Connections;
 
 /// A grid of more points than this takes longer than anybody waits.
 pub const POINTS_MAX: usize = 64;
@@ -13,7 +14,7 @@ pub struct Point {
     /// Connections to the scratch server: each takes rows, or builds an index.
     pub jobs: usize,
     /// Reads of the store that are under way at once.
-    pub connections: usize,
+    pub connections: Connections,
     /// The size of such a read.
     pub part_bytes: u64,
     /// In which form rows go to the server; pg_restore sends text always.
@@ -42,7 +43,10 @@ impl Point {
         let mut service = service.clone();
         service.restore.engine = self.engine;
         service.restore.jobs = Some(self.jobs);
-        service.restore.connections = Some(self.connections);
+        service.restore.connections = match self.connections {
+            Connections::Pinned(connections) => Some(connections),
+            Connections::Adaptive { .. } => None,
+        };
         service.restore.part_bytes = Some(self.part_bytes);
         service.restore.copy = self.copy;
         service.scratch.settings = self.settings;
@@ -91,7 +95,8 @@ impl Grid {
         let mut points = vec![own];
         points = varied(&points, &self.engines, |point, engine| Point { engine, ..point });
         points = varied(&points, &self.jobs, |point, jobs| Point { jobs, ..point });
-        points = varied(&points, &self.connections, |point, connections| Point { connections, ..point });
+        let pinned = |point, count| Point { connections: Connections::Pinned(count), ..point };
+        points = varied(&points, &self.connections, pinned);
         points = varied(&points, &self.part_bytes, |point, part_bytes| Point { part_bytes, ..point });
         points = varied(&points, &self.copy, |point, copy| Point { copy, ..point });
         points = varied(&points, &self.settings, |point, settings| Point { settings, ..point });
@@ -121,7 +126,7 @@ fn around(own: Point) -> Vec<Point> {
         own,
         Point { jobs: (own.jobs / 2).max(1), ..own },
         Point { jobs: own.jobs.saturating_mul(2), ..own },
-        Point { connections: own.connections.saturating_mul(2), ..own },
+        Point { connections: Connections::Pinned(own.connections.most().saturating_mul(2)), ..own },
         Point { settings: other, ..own },
         Point { engine, ..own },
     ])
@@ -144,7 +149,7 @@ mod tests {
     const OWN: Point = Point {
         engine: Engine::Native,
         jobs: 4,
-        connections: 8,
+        connections: Connections::Adaptive { most: 8 },
         part_bytes: 8 << 20,
         copy: CopyForm::Auto,
         settings: Settings::Durable,
@@ -155,7 +160,7 @@ mod tests {
         let grid = Grid { jobs: vec![1, 2], connections: vec![4, 8, 16], ..Grid::default() };
         let points = grid.points(OWN).unwrap();
         assert_eq!(points.len(), 6);
-        assert_eq!(points[0], Point { jobs: 1, connections: 4, ..OWN });
+        assert_eq!(points[0], Point { jobs: 1, connections: Connections::Pinned(4), ..OWN });
         assert!(points.iter().all(|point| point.part_bytes == OWN.part_bytes));
     }
 
@@ -173,6 +178,7 @@ mod tests {
     fn without_lists_the_plans_own_way_comes_first_and_is_varied_one_by_one() {
         let points = Grid::default().points(OWN).unwrap();
         assert_eq!((points.len(), points[0]), (6, OWN));
+        assert!(points.iter().any(|point| point.connections == Connections::Pinned(16)), "beyond the most");
         let one_core = Grid::default().points(Point { jobs: 1, ..OWN }).unwrap();
         assert_eq!(one_core.len(), 5, "half of one job is one job");
     }

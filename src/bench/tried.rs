@@ -90,6 +90,8 @@ pub struct Run {
     pub spans: Vec<(SpanName, Duration)>,
     /// What was seen from outside.
     pub seen: Seen,
+    /// Reads of the store that were under way at once, at most.
+    pub store_connections: u64,
     /// Bytes that came from the store, and the requests for them.
     pub fetched_bytes: u64,
     /// Requests to the store.
@@ -131,6 +133,7 @@ impl Run {
             recovery,
             phases,
             spans,
+            store_connections: restored.store_connections,
             fetched_bytes,
             requests: record.traffic.as_ref().map_or(0, |traffic| traffic.requests),
             retries: record.traffic.as_ref().map_or(0, |traffic| traffic.retries),

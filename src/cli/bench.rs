@@ -51,7 +51,7 @@ pub struct Arguments {
     /// Connections to the scratch server
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = run::jobs)]
     jobs: Vec<NonZeroUsize>,
-    /// Reads of the store that are under way at once
+    /// Reads of the store that are under way at once; else what the plan says, or as many as pay
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = run::jobs)]
     connections: Vec<NonZeroUsize>,
     /// The size of such a read, as in '8MiB'

@@ -81,7 +81,7 @@ impl Stages<'_> {
     fn first_tuning(&self) -> Tuning {
         match self.service.restore.engine {
             Engine::Native => self.tuning(),
-            Engine::PgRestore => staged::FIRST_TUNING,
+            Engine::PgRestore => staged::first_tuning(self.tuning()),
         }
     }
 }

@@ -20,10 +20,11 @@ use crate::record::{
     ExpectedArtifact, Extension, FailedEntry, Freshness, Hardware, Listing, LocatedRow, LocatedRows, Millis,
     Moment, Network, Newest, NotNarrowed, NotStamped, ObjectClass, ObjectDifference, Observed, Policy,
     REJECTED_MAX, ReasonLine, Record, RecoveryPoint, Rejected, RejectedReason, Restore, RowFault, SampleOf,
-    SampledRows, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, TableRecord, TableState,
-    WarningCode, WarningLine,
+    SampledRows, Sandbox, Selected, Sha256, SignedMillis, Span, SpanName, StoreWindow, TableRecord,
+    TableState, WarningCode, WarningLine, WindowChoice,
 };
 use crate::restore::{Host, Restored, Sample, SpanKind};
+use crate::store::{self, Connections};
 use crate::verdict::{Code, Reason};
 
 /// Failed entries that a record names; the rest are counted.
@@ -249,7 +250,13 @@ pub fn hosted(host: &Host) -> Environment {
 }
 
 /// What was restored, entry by entry accounted for.
-pub fn restored(restored: &Restored, jobs: usize, plan: &plan::Restore, staged_bytes: u64) -> Restore {
+pub fn restored(
+    restored: &Restored,
+    jobs: usize,
+    plan: &plan::Restore,
+    staged_bytes: u64,
+    seen: store::Traffic,
+) -> Restore {
     let failed = restored.failures.iter().take(FAILED_MAX);
     let tuning = plan.tuning();
     let (engine, copy) = match plan.engine {
@@ -259,7 +266,8 @@ pub fn restored(restored: &Restored, jobs: usize, plan: &plan::Restore, staged_b
     Restore {
         engine,
         jobs: jobs as u64,
-        store_connections: tuning.connections as u64,
+        store_connections: seen.reads_most,
+        store_window: store_window(tuning.connections, seen),
         part_bytes: tuning.part_bytes,
         copy: copied(restored, copy),
         toc_entries_in_archive: restored.entries as u64,
@@ -289,6 +297,14 @@ pub fn restored(restored: &Restored, jobs: usize, plan: &plan::Restore, staged_b
         staged_bytes,
         spans: spans(restored),
     }
+}
+
+fn store_window(connections: Connections, seen: store::Traffic) -> StoreWindow {
+    let chosen = match connections {
+        Connections::Pinned(_) => WindowChoice::Pinned,
+        Connections::Adaptive { .. } => WindowChoice::Adaptive,
+    };
+    StoreWindow { chosen, most: connections.most() as u64, throttled: seen.throttled }
 }
 
 /// In which form the rows were sent.

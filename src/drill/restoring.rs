@@ -37,7 +37,7 @@ impl Stages<'_> {
         };
         match came {
             Ok(Came::Restored(restored)) => {
-                self.settle(&restored, 0, record)?;
+                self.settle(&restored, 0, store, record)?;
                 Ok(Came::Restored(restored))
             }
             Ok(came) => Ok(came),
@@ -61,7 +61,7 @@ impl Stages<'_> {
         let staged_bytes = by_tool.staged_bytes();
         match restore::spooled::count(*by_tool, scratch, self.manner(scratch)).await {
             Ok(restored) => {
-                self.settle(&restored, staged_bytes, record)?;
+                self.settle(&restored, staged_bytes, store, record)?;
                 Ok(restored)
             }
             Err(halted) => Err(self.second_opinion(halted, store, backup, record).await),
@@ -69,9 +69,16 @@ impl Stages<'_> {
     }
 
     /// What the record says of a restore that came to its end.
-    fn settle(&self, restored: &Restored, staged_bytes: u64, record: &mut Record) -> Result<(), Reason> {
+    fn settle(
+        &self,
+        restored: &Restored,
+        staged_bytes: u64,
+        store: &Store,
+        record: &mut Record,
+    ) -> Result<(), Reason> {
+        let (plan, seen) = (&self.service.restore, store.traffic());
         let compression = restored.toc.header.compression;
-        record.restore = Some(fill::restored(restored, self.jobs(), &self.service.restore, staged_bytes));
+        record.restore = Some(fill::restored(restored, self.jobs(), plan, staged_bytes, seen));
         fill::tables_without_rows(record, restored, self.events);
         if let Some(artifact) = record.artifact.as_mut() {
             artifact.layers = fill::layers(&restored.read.layers);

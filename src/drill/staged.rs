@@ -8,11 +8,14 @@ use crate::drill::Stages;
 use crate::plan::Engine;
 use crate::restore::spooled::{self, ByTool};
 use crate::restore::{self, Archive, Halted, Restored, Scratch};
-use crate::store::{ChecksumAlgorithm, Download, Store, Tuning};
+use crate::store::{ChecksumAlgorithm, Connections, Download, Store, Tuning};
 use crate::verdict::{Code, Reason};
 
 /// Enough for most tables of contents, and little to be read twice.
-pub const FIRST_TUNING: Tuning = Tuning { connections: 2, part_bytes: 1 << 20 };
+pub fn first_tuning(of_the_plan: Tuning) -> Tuning {
+    let connections = of_the_plan.connections.most().min(2);
+    Tuning { connections: Connections::Pinned(connections), part_bytes: 1 << 20 }
+}
 
 /// What came of a restore, by one engine or the other.
 pub enum Came {

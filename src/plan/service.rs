@@ -207,7 +207,7 @@ impl Settings {
 pub struct Restore {
     /// Connections to the scratch server, 1 to 256.
     pub jobs: Option<usize>,
-    /// Connections to the store, 1 to 256.
+    /// Connections to the store, 1 to 256; without a number as many as pay.
     pub connections: Option<usize>,
     /// How much one ranged read asks for: 64 KiB to 1 GiB.
     pub part_bytes: Option<u64>,
@@ -220,11 +220,7 @@ pub struct Restore {
 impl Restore {
     /// How the store is read: as the plan says, and by default where it says nothing.
     pub fn tuning(&self) -> Tuning {
-        let default = Tuning::default();
-        Tuning {
-            connections: self.connections.unwrap_or(default.connections),
-            part_bytes: self.part_bytes.unwrap_or(default.part_bytes),
-        }
+        Tuning::of(self.connections, self.part_bytes)
     }
 }
 

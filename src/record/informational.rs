@@ -73,6 +73,7 @@ pub const INFORMATIONAL: &[&str] = &[
     "restore.spans",
     "restore.staged_bytes",
     "restore.store_connections",
+    "restore.store_window",
     "phases[select].bytes",
     "phases[select].retries",
     "phases[restore].bytes",

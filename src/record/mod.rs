@@ -47,7 +47,10 @@ pub use proof::{
     CheckKind, CheckOutcome, CheckRecord, Checks, Compared, ComparedTo, Coverage, Fidelity, LocatedRow,
     LocatedRows, NotNarrowed, NotStamped, ROW_HASH, RowFault, SampleOf, SampledRows, TableRecord, TableState,
 };
-pub use restore::{Copied, CopyChoice, Engine, ExcludedEntry, FailedEntry, Restore, Span, SpanName};
+pub use restore::{
+    Copied, CopyChoice, Engine, ExcludedEntry, FailedEntry, Restore, Span, SpanName, StoreWindow,
+    WindowChoice,
+};
 pub use revalidated::{
     BrokenConstraint, CONSTRAINTS_MAX, ConstraintKind, Revalidated, RevalidatedKind, UnaskedConstraint,
 };

@@ -19,6 +19,8 @@ pub struct Restore {
     pub jobs: u64,
     /// Reads of the store that were under way at once, at most.
     pub store_connections: u64,
+    /// Why they were so many.
+    pub store_window: StoreWindow,
     /// The size of such a read.
     pub part_bytes: u64,
     /// In which form the rows went to the server. They are always read back as text.
@@ -49,6 +51,28 @@ pub struct Restore {
     pub staged_bytes: u64,
     /// What went on inside, as start and length. They overlap and are never added up.
     pub spans: Vec<Span>,
+}
+
+/// How many reads of the store might have been under way at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoreWindow {
+    /// Whether the plan named their number.
+    pub chosen: WindowChoice,
+    /// Their number, or its limit.
+    pub most: u64,
+    /// Answers of the store that asked to slow down: they make an adaptive window smaller.
+    pub throttled: u64,
+}
+
+/// Who chooses the number of reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WindowChoice {
+    /// The plan.
+    Pinned,
+    /// firedrill, by what pays.
+    Adaptive,
 }
 
 /// The forms of COPY in which rows went to the server.

@@ -177,7 +177,7 @@ async fn lists(
     };
     // A borrowing closure in a stream of futures is more general than the compiler sees.
     let reads: Vec<_> = indexes.iter().map(read).collect();
-    let lists: Vec<_> = stream::iter(reads).buffered(tuning.connections.max(1)).try_collect().await?;
+    let lists: Vec<_> = stream::iter(reads).buffered(tuning.connections.first()).try_collect().await?;
     let mut listed = HashMap::new();
     let mut parsed = Ok(());
     for (index, object, bytes) in lists {
@@ -209,7 +209,7 @@ impl Files {
         let trailing_bytes = self.unknown.iter().filter_map(|place| self.files.get(*place));
         let trailing_bytes = trailing_bytes.fold(0, |sum: u64, file| sum.saturating_add(file.bytes));
         let queue = self.queue();
-        let connections = self.tuning.connections.max(1);
+        let connections = self.tuning.connections.most();
         let lanes = jobs.max(2).min(connections).min(queue.len()).max(1);
         let files = Arc::new(self.files);
         let shared = Shared {

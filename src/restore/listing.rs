@@ -70,7 +70,7 @@ pub async fn read_files(
 ) -> Result<Read, Error> {
     let named = files.iter().map(|file| (name_below(key, file), Some(file.clone())));
     let unseen: Vec<_> = named.filter(|(name, _)| !seen.has(name)).collect();
-    let mut convoy = Convoy::new(store, &Berths::new(tuning), tuning.connections, unseen.into_iter());
+    let mut convoy = Convoy::new(store, &Berths::new(tuning), tuning.connections.most(), unseen.into_iter());
     let mut hasher = Hasher::default();
     while let Some(part) = convoy.next().await.map_err(|error| Error::store(&error))? {
         hasher.update(&part.bytes);

@@ -1,31 +1,57 @@
 //! Several objects, one after the other, read ahead in parallel.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::store::download::Tuning;
 use crate::store::error::{Error, ErrorKind};
 use crate::store::object::Object;
+use crate::store::window::{Taken, Window};
 use crate::store::{READ_BYTES_MAX, Store};
 
 /// How many parts may be in flight or in somebody's hand at once, for all convoys that share it.
 #[derive(Clone)]
 pub struct Berths {
     free: Arc<Semaphore>,
+    count: usize,
     part_bytes: u64,
+    /// How many of them are used to read ahead.
+    window: Arc<Mutex<Window>>,
+    opened_at: Instant,
 }
 
 impl Berths {
-    /// As many berths as `tuning` has connections, for parts of its size.
+    /// As many berths as `tuning` has connections at the most, for parts of its size.
     pub fn new(tuning: Tuning) -> Berths {
+        let count = tuning.connections.most().min(Semaphore::MAX_PERMITS);
         Berths {
-            free: Arc::new(Semaphore::new(tuning.connections.clamp(1, Semaphore::MAX_PERMITS))),
+            free: Arc::new(Semaphore::new(count)),
+            count,
             part_bytes: tuning.part_bytes.clamp(1, READ_BYTES_MAX),
+            window: Arc::new(Mutex::new(Window::new(tuning.connections))),
+            opened_at: Instant::now(),
         }
+    }
+
+    /// Waits for one.
+    async fn wait(&self) -> Option<OwnedSemaphorePermit> {
+        self.free.clone().acquire_owned().await.ok()
+    }
+
+    /// One to read ahead with, if the window has room for it.
+    fn ahead(&self) -> Option<OwnedSemaphorePermit> {
+        let held = self.count.saturating_sub(self.free.available_permits());
+        let has_room = held < self.window.lock().unwrap_or_else(PoisonError::into_inner).size();
+        has_room.then(|| self.free.clone().try_acquire_owned().ok()).flatten()
+    }
+
+    fn taken(&self, part: Taken) {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner).taken(part);
     }
 }
 
@@ -33,8 +59,9 @@ impl Berths {
 ///
 /// Small objects are read ahead like parts of a large one, so that they don't cost a round trip
 /// each. Parts hold a berth until they are dropped: memory stays at the berths' number times
-/// their size, however many convoys share them. A convoy without any part waits for a berth;
-/// one with some never does, so that convoys can't wait for each other.
+/// their size, however many convoys share them. A convoy without any part waits for a berth, and
+/// gets it though the window is full; one with some never does, so that convoys can't wait for
+/// each other.
 pub struct Convoy<K, I> {
     store: Store,
     berths: Berths,
@@ -95,11 +122,19 @@ impl<K: Clone, I: Iterator<Item = (K, Option<Object>)>> Convoy<K, I> {
         let (bytes, berth) = match part.read.take() {
             None => (Bytes::new(), None),
             Some((read, berth)) => {
+                let asked = self.berths.opened_at.elapsed();
                 let lost = |_| {
                     let cause = "the task that reads it was ended";
                     Err(Error::new(ErrorKind::StoreUnavailable, "read a part".to_owned(), cause))
                 };
-                (read.await.unwrap_or_else(lost)?, Some(berth))
+                let bytes = read.await.unwrap_or_else(lost)?;
+                self.berths.taken(Taken {
+                    asked,
+                    got: self.berths.opened_at.elapsed(),
+                    bytes: bytes.len() as u64,
+                    throttled: self.store.traffic().throttled,
+                });
+                (bytes, Some(berth))
             }
         };
         let Sailing { key, begins, ends, .. } = part;
@@ -117,10 +152,9 @@ impl<K: Clone, I: Iterator<Item = (K, Option<Object>)>> Convoy<K, I> {
                 self.open = None;
                 continue;
             };
-            let free = self.berths.free.clone();
             let berth = match self.parts.is_empty() {
-                true => free.acquire_owned().await.ok(),
-                false => free.try_acquire_owned().ok(),
+                true => self.berths.wait().await,
+                false => self.berths.ahead(),
             };
             let Some(berth) = berth else { return };
             let end = start.saturating_add(self.berths.part_bytes).min(object.bytes);

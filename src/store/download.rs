@@ -4,50 +4,74 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::store::error::{Error, ErrorKind};
 use crate::store::object::Object;
+use crate::store::window::{Connections, Taken, Window};
 use crate::store::{READ_BYTES_MAX, Store};
 
 /// How a download is cut and spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
-    /// Parts that are fetched at the same time, each by a request of its own; 0 counts as 1.
-    pub connections: usize,
+    /// Parts that are fetched at the same time, each by a request of its own.
+    pub connections: Connections,
     /// The size of a part; the last may be smaller. 0 counts as 1.
     pub part_bytes: u64,
 }
 
+const PART_BYTES: u64 = 8 << 20;
+/// What an adaptive window may hold, unless it has parts of a size that is pinned to more.
+const WINDOW_BYTES_MAX: u64 = 256 << 20;
+
 impl Default for Tuning {
     fn default() -> Tuning {
+        Tuning::of(None, None)
+    }
+}
+
+impl Tuning {
+    /// What is given is pinned. Else connections are adaptive: at most four for each core, and no
+    /// fewer than eight, as long as their parts are not more than 256 MiB together or four.
+    pub fn of(connections: Option<usize>, part_bytes: Option<u64>) -> Tuning {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Tuning { connections: (cores * 2).max(4), part_bytes: 8 << 20 }
+        let part_bytes = part_bytes.unwrap_or(PART_BYTES);
+        let held = usize::try_from(WINDOW_BYTES_MAX / part_bytes.max(1)).unwrap_or(usize::MAX);
+        let most = cores.saturating_mul(4).clamp(8, 32).min(held.max(4));
+        let adaptive = Connections::Adaptive { most };
+        Tuning { connections: connections.map_or(adaptive, Connections::Pinned), part_bytes }
     }
 }
 
 /// The bytes of a range of one object, in order.
 ///
 /// Each part is a task of its own, so that reads go on while the consumer is busy. Parts in
-/// flight, parts that wait and the part in the consumer's hand are `connections` together, so
-/// that memory stays at `connections × part_bytes`, if the consumer lets go of each part before
-/// it asks for the next. Dropping the download stops its reads.
+/// flight, parts that wait and the part in the consumer's hand are never more than the connections
+/// together, so that memory stays at the most of them times `part_bytes`, if the consumer lets go
+/// of each part before it asks for the next. Dropping the download stops its reads.
 pub struct Download {
     store: Store,
     object: Object,
     rest: Range<u64>,
-    tuning: Tuning,
+    part_bytes: u64,
+    window: Window,
+    opened_at: Instant,
     parts: VecDeque<AbortOnDropHandle<Result<Bytes, Error>>>,
 }
 
 impl Download {
     /// A download of `range`; nothing is asked before the first [`Download::next`].
     pub fn new(store: &Store, object: &Object, range: Range<u64>, tuning: Tuning) -> Download {
-        let tuning = Tuning {
-            connections: tuning.connections.max(1),
+        Download {
+            store: store.clone(),
+            object: object.clone(),
+            rest: range,
             part_bytes: tuning.part_bytes.clamp(1, READ_BYTES_MAX),
-        };
-        Download { store: store.clone(), object: object.clone(), rest: range, tuning, parts: VecDeque::new() }
+            window: Window::new(tuning.connections),
+            opened_at: Instant::now(),
+            parts: VecDeque::new(),
+        }
     }
 
     /// The next bytes; `None` after the last ones, and after an error.
@@ -59,6 +83,7 @@ impl Download {
     /// A call that is dropped while it waits loses nothing: the next one waits for the same part.
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         self.fill();
+        let asked = self.opened_at.elapsed();
         let part = match self.parts.front_mut()?.await {
             Ok(part) => part,
             Err(_) => Err(Error::new(
@@ -68,16 +93,24 @@ impl Download {
             )),
         };
         self.parts.pop_front();
-        if part.is_err() {
-            self.parts.clear();
-            self.rest = 0..0;
+        match &part {
+            Ok(bytes) => self.window.taken(Taken {
+                asked,
+                got: self.opened_at.elapsed(),
+                bytes: bytes.len() as u64,
+                throttled: self.store.traffic().throttled,
+            }),
+            Err(_) => {
+                self.parts.clear();
+                self.rest = 0..0;
+            }
         }
         Some(part)
     }
 
     fn fill(&mut self) {
-        while self.parts.len() < self.tuning.connections && !self.rest.is_empty() {
-            let end = self.rest.start.saturating_add(self.tuning.part_bytes).min(self.rest.end);
+        while self.parts.len() < self.window.size() && !self.rest.is_empty() {
+            let end = self.rest.start.saturating_add(self.part_bytes).min(self.rest.end);
             let range = self.rest.start..end;
             self.rest.start = end;
             let (store, object) = (self.store.clone(), self.object.clone());

@@ -25,6 +25,7 @@ mod retry;
 mod s3;
 mod shaping;
 mod traffic;
+mod window;
 mod wire;
 
 use std::fmt;
@@ -45,6 +46,7 @@ pub use options::Options;
 pub use retry::Patience;
 pub use shaping::Shaping;
 pub use traffic::Traffic;
+pub use window::Connections;
 
 use azure::Azure;
 use damaged::Damaged;
@@ -189,6 +191,7 @@ impl Store {
         }
         let driver = &*self.inside.driver;
         let retry = &self.inside.retry;
+        let _reading = retry.counters.reading();
         let asked = tokio::time::Instant::now();
         let bytes = retry
             .ask(driver, Question::Read(tried), || async {

@@ -13,6 +13,8 @@ pub struct Traffic {
     pub throttled: u64,
     /// Bytes of objects that were handed out.
     pub bytes: u64,
+    /// Reads that were under way at once, at most.
+    pub reads_most: u64,
 }
 
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ pub(super) struct Counters {
     retries: AtomicU64,
     throttled: AtomicU64,
     bytes: AtomicU64,
+    reads: AtomicU64,
+    reads_most: AtomicU64,
 }
 
 impl Counters {
@@ -40,12 +44,30 @@ impl Counters {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// A read is under way until what comes back is dropped.
+    pub(super) fn reading(&self) -> Reading<'_> {
+        let reads = self.reads.fetch_add(1, Ordering::Relaxed) + 1;
+        self.reads_most.fetch_max(reads, Ordering::Relaxed);
+        Reading { counters: self }
+    }
+
     pub(super) fn snapshot(&self) -> Traffic {
         Traffic {
             requests: self.requests.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
             throttled: self.throttled.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
+            reads_most: self.reads_most.load(Ordering::Relaxed),
         }
+    }
+}
+
+pub(super) struct Reading<'a> {
+    counters: &'a Counters,
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.counters.reads.fetch_sub(1, Ordering::Relaxed);
     }
 }

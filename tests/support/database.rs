@@ -12,7 +12,7 @@ use firedrill::event::{Event, Events, Observer};
 use firedrill::plan::CopyForm;
 use firedrill::postgres::{Cluster, ClusterOptions, InitdbOptions, Install, Isolation, new_directory_name};
 use firedrill::restore::{self, Archive, DATABASE, Manner, Opened, Restored, Scratch};
-use firedrill::store::{Download, Location, Options, Store, Tuning};
+use firedrill::store::{Connections, Download, Location, Options, Store, Tuning};
 use tempfile::TempDir;
 
 use crate::postgres::own_install;
@@ -182,7 +182,7 @@ pub async fn open(archive: &[u8]) -> (TempDir, Opened) {
     let location = Location::parse(&format!("file://{}/", folder.path().display())).unwrap();
     let store = Store::open(&location, &Options::default()).await.unwrap();
     let object = store.list().await.unwrap().objects.remove(0);
-    let tuning = Tuning { connections: 2, part_bytes: 1 << 16 };
+    let tuning = Tuning { connections: Connections::Pinned(2), part_bytes: 1 << 16 };
     let download = Download::new(&store, &object, 0..object.bytes, tuning);
     let opened = restore::open(download, object.bytes, None, Arc::default(), &silence()).await.unwrap();
     (folder, opened)
@@ -195,7 +195,7 @@ pub async fn open_directory(folder: &Path, name: &str) -> Archive {
     let below = format!("{name}/");
     let files = store.list().await.unwrap().objects;
     let files = files.into_iter().filter(|file| file.key.starts_with(&below)).collect();
-    let tuning = Tuning { connections: 2, part_bytes: 1 << 16 };
+    let tuning = Tuning { connections: Connections::Pinned(2), part_bytes: 1 << 16 };
     restore::open_files(&store, &below, files, tuning, &silence()).await.unwrap().into()
 }
 

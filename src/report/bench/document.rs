@@ -10,6 +10,7 @@ use crate::bench::{Bench, Limit, Longest, Run, Spread, Tried, advice};
 use crate::clock::Phase;
 use crate::record::{Moment, SpanName};
 use crate::report::encode;
+use crate::store::Connections;
 use crate::verdict::Reason;
 
 /// Columns that a name of a table may take.
@@ -91,8 +92,10 @@ struct PointDocument {
     engine: &'static str,
     /// Connections to the scratch server, which take rows and build indexes.
     jobs: u64,
-    /// Reads of the store that were under way at once.
+    /// Reads of the store that might be under way at once.
     store_connections: u64,
+    /// Whether there were always so many, or as many of them as paid.
+    store_connections_pinned: bool,
     /// The size of such a read.
     part_bytes: u64,
     /// `auto` or `text`.
@@ -152,6 +155,8 @@ struct RunDocument {
     waited_for_server_ms: u64,
     /// How long connections to the server waited for something to do, all of them together.
     waited_for_rows_ms: u64,
+    /// Reads of the store that were under way at once, at most.
+    store_connections: u64,
     /// Bytes that came from the store.
     fetched_bytes: u64,
     /// The same in a second of the restore.
@@ -296,7 +301,8 @@ fn point(tried: &Tried) -> PointDocument {
     PointDocument {
         engine: point.engine.as_str(),
         jobs: point.jobs as u64,
-        store_connections: point.connections as u64,
+        store_connections: point.connections.most() as u64,
+        store_connections_pinned: matches!(point.connections, Connections::Pinned(_)),
         part_bytes: point.part_bytes,
         copy: point.copy.as_str(),
         settings: point.settings.as_str(),
@@ -336,6 +342,7 @@ fn run(run: &Run) -> RunDocument {
         waited_for_store_ms: millis(run.seen.waited_for_store),
         waited_for_server_ms: millis(run.seen.waited_for_server),
         waited_for_rows_ms: millis(run.seen.waited_for_rows),
+        store_connections: run.store_connections,
         fetched_bytes: run.fetched_bytes,
         bytes_per_second: run.bytes_per_second(),
         requests: run.requests,

@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, Limit, Point};
 use crate::plan::{CopyForm, Engine, size};
-use crate::store::Shaping;
+use crate::store::{Connections, Shaping};
 
 /// What is said when no way is clearly better.
 pub const NO_CHANGE: &str = "Nothing to change: no other way was clearly faster than the first, in each of its restores than in \
@@ -19,8 +19,13 @@ pub fn way(point: Point, bench: &Bench) -> String {
     if varies(&|point| point.jobs as u64) {
         words.push(crate::report::encode::plural(point.jobs as u64, "job"));
     }
-    if varies(&|point| point.connections as u64) || varies(&|point| point.part_bytes) {
-        words.push(format!("{}×{}", point.connections, size::text(point.part_bytes)));
+    let differ = points().any(|other| other.connections != point.connections);
+    if differ || varies(&|point| point.part_bytes) {
+        let up_to = match point.connections {
+            Connections::Pinned(_) => "",
+            Connections::Adaptive { .. } => "up to ",
+        };
+        words.push(format!("{up_to}{}×{}", point.connections.most(), size::text(point.part_bytes)));
     }
     let differs = points().any(|other| other.engine == point.engine && other.copy != point.copy);
     if differs {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::record::{
     Anchor, Artifact, ConsistencySource, Copied, CopyChoice, Environment, EnvironmentKind, Network, Record,
-    Restore, Selection, Signing, Trigger,
+    Restore, Selection, Signing, Trigger, WindowChoice,
 };
 use crate::report::encode;
 use crate::report::html::words;
@@ -198,13 +198,29 @@ fn of_the_entries(restore: &Restore, lines: &mut Lines) {
     lines.say(
         "Width",
         Some(format!(
-            "{} to the server, {} to the store, parts of {}",
+            "{} to the server, {}, parts of {}",
             encode::plural(restore.jobs, "connection"),
-            encode::plural(restore.store_connections, "connection"),
+            to_the_store(restore),
             encode::bytes(restore.part_bytes)
         )),
     );
     lines.say("Rows sent as", Some(forms(&restore.copy)));
+}
+
+/// How many connections to the store there were, and who chose so.
+fn to_the_store(restore: &Restore) -> String {
+    let window = restore.store_window;
+    let used = encode::plural(restore.store_connections, "connection");
+    let chosen = match window.chosen {
+        WindowChoice::Pinned => format!("pinned to {}", encode::count(window.most)),
+        WindowChoice::Adaptive => format!("adaptive, up to {}", encode::count(window.most)),
+    };
+    let throttled = match window.throttled {
+        0 => String::new(),
+        1 => ", asked to slow down once".to_owned(),
+        times => format!(", asked to slow down {} times", encode::count(times)),
+    };
+    format!("{used} to the store ({chosen}{throttled})")
 }
 
 /// In which form rows went to the server.

@@ -196,7 +196,7 @@ fn inside_the_restore(record: &Record) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Copied, CopyChoice, Engine, Millis, Restore};
+    use crate::record::{Copied, CopyChoice, Engine, Millis, Restore, StoreWindow, WindowChoice};
     use crate::report::sample;
 
     fn with_spans(spans: &[(SpanName, u64, u64)]) -> Record {
@@ -210,6 +210,7 @@ mod tests {
             engine: Engine::Native,
             jobs: 4,
             store_connections: 4,
+            store_window: StoreWindow { chosen: WindowChoice::Adaptive, most: 8, throttled: 0 },
             part_bytes: 8 << 20,
             copy: Copied {
                 chosen: CopyChoice::Auto,

@@ -82,7 +82,7 @@ pub async fn from_files(
     let mut disk = Disk::of(scratch, bytes)?;
     let named: Vec<_> =
         files.iter().map(|file| (name_below(key, file).to_owned(), Some(file.clone()))).collect();
-    let mut convoy = Convoy::new(store, &Berths::new(tuning), tuning.connections, named.into_iter());
+    let mut convoy = Convoy::new(store, &Berths::new(tuning), tuning.connections.most(), named.into_iter());
     let (mut listing, mut hasher, mut open) = (FileListing::default(), Hasher::default(), None);
     while let Some(part) = convoy.next().await.map_err(|error| Error::store(&error))? {
         if part.begins {
