@@ -203,6 +203,7 @@ impl Board {
         self.tell_settled(load, &loaded);
         let mut state = self.state();
         state.loads.retain(|(open, _)| !Arc::ptr_eq(open, load));
+        state.schedule.weigh(load.entry, loaded.seen.hash.bytes());
         state.schedule.finish(load.entry);
         state.failures.extend(loaded.failure.clone());
         state.outcomes.push((load.clone(), loaded));
@@ -275,6 +276,11 @@ impl Board {
     /// Whether a connection that waits for pieces had better do something else.
     pub fn has_other_work(&self) -> bool {
         self.state().schedule.has_next()
+    }
+
+    /// Bytes of the largest table whose rows this entry goes through.
+    pub fn rows_bytes(&self, id: u32) -> u64 {
+        self.state().schedule.rows_bytes(id)
     }
 
     /// Connections that wait for something to do.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::archive::{Entry, Toc};
+use crate::archive::{Entry, ForeignKey, Toc};
 use crate::event::{EventKind, Events};
 use crate::postgres::{self, quote_literal};
 use crate::restore::binary;
@@ -17,6 +17,7 @@ use crate::restore::policy::builds_index;
 use crate::restore::roles::Roles;
 use crate::restore::shape::RowsSeen;
 use crate::restore::spans::Kind;
+use crate::restore::tuned;
 use crate::restore::{Error, Scratch};
 use crate::verdict::Blame;
 
@@ -92,10 +93,7 @@ impl Connection<'_> {
         let began = board.elapsed();
         let (kind, name): (Arc<str>, Arc<str>) = (entry.kind.as_str().into(), entry.qualified_name().into());
         events.emit(EventKind::EntryStarted { kind: kind.clone(), name: name.clone() });
-        let ran = match self.share_the_cores(entry).await {
-            Ok(()) => self.runner.run(entry).await,
-            Err(error) => Err(error),
-        };
+        let ran = self.run(entry).await;
         if builds_index(entry) {
             board.note(Kind::Index, began);
         } else if entry.kind.ends_with("CONSTRAINT") {
@@ -111,14 +109,19 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// An index is built by several processes only where connections, and so cores, are idle:
-    /// beside other work they would cost more than they bring.
-    async fn share_the_cores(&self, entry: &Entry) -> Result<(), postgres::Error> {
-        if !builds_index(entry) {
-            return Ok(());
+    /// Runs one entry in a session that is set for it.
+    async fn run(&mut self, entry: &Entry) -> Result<(), postgres::Error> {
+        let board = self.place.board;
+        if builds_index(entry) {
+            let set = tuned::to_build_an_index(board.idle(), board.rows_bytes(entry.id));
+            self.runner.session().run(&set).await?;
         }
-        let workers = self.place.board.idle();
-        self.runner.session().run(&format!("SET max_parallel_maintenance_workers = {workers}")).await
+        let Some(key) = ForeignKey::of(entry) else { return self.runner.run(entry).await };
+        tuned::to_check(&key, self.runner.session()).await?;
+        match self.runner.run(entry).await {
+            Err(error) if is_fatal(&error) => Err(error),
+            ran => self.runner.session().run(tuned::AS_BEFORE).await.and(ran),
+        }
     }
 
     async fn load(&mut self, load: &Arc<Load>) -> Result<(), Error> {

@@ -38,6 +38,7 @@ mod shape;
 mod spans;
 pub mod spooled;
 mod stream;
+mod tuned;
 mod unsteady;
 mod unwrap;
 mod ways;
