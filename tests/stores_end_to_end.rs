@@ -198,8 +198,16 @@ fn one_archive_passes_from_every_kind_of_store_and_through_every_way_in() {
     }
 }
 
-/// An archive of several parts in a store that goes by a script.
+/// An archive of several parts, read one after the other, in a store that goes by a script.
 fn in_parts(script: impl Fn(&Asked) -> Fault + Send + Sync + 'static) -> (Home, FaultServer) {
+    read_by("connections = 1", script)
+}
+
+/// The same, with this line in the plan.
+fn read_by(
+    connections: &str,
+    script: impl Fn(&Asked) -> Fault + Send + Sync + 'static,
+) -> (Home, FaultServer) {
     let dump = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/archives/pg15/custom-none.dump"));
     let dump = dump.unwrap();
     let sidecar = format!("{}  fx.dump\n", Digest::of(&dump));
@@ -209,7 +217,8 @@ fn in_parts(script: impl Fn(&Asked) -> Fault + Send + Sync + 'static) -> (Home, 
         + "[service.fx]\nchecks = \"content only\"\n\
            [service.fx.backup]\nlocation = \"s3://b/p/\"\nstore = \"test\"\npattern = \"fx.dump\"\n\
            [service.fx.scratch]\nsettings = \"fast\"\nisolation = \"best-effort\"\n\
-           [service.fx.restore]\npart = \"64KiB\"\nconnections = 1\n";
+           [service.fx.restore]\npart = \"64KiB\"\n"
+        + connections;
     (Home::with_plan(&plan), server)
 }
 
@@ -244,6 +253,28 @@ fn an_object_that_is_replaced_while_it_is_read_is_told_apart_from_a_bad_one() {
         let document = home.run(&["run", "--json"], &any_credentials()).with(code).document();
         assert_eq!(reason_codes(&document["drills"][0]), reasons, "{name}: {document:#}");
         assert!(home.left_behind().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn the_evidence_says_how_the_store_was_read_and_that_it_asked_to_slow_down() {
+    for (line, chosen) in [("connections = 3\n", "pinned"), ("", "adaptive")] {
+        let (home, _server) = read_by(line, |asked| match asked {
+            Asked { ask: Ask::Get, nth: 3, .. } => Fault::Status(503, "SlowDown"),
+            _ => Fault::None,
+        });
+        home.run(&["run"], &any_credentials()).with(0);
+        let restore = &home.evidence("fx")[0]["restore"];
+        let window = &restore["store_window"];
+        assert_eq!(
+            (window["chosen"].as_str(), window["throttled"].as_u64()),
+            (Some(chosen), Some(1)),
+            "{restore:#}"
+        );
+        let (used, most) = (&restore["store_connections"], &window["most"]);
+        let (used, most) = (used.as_u64().unwrap(), most.as_u64().unwrap());
+        assert!((1..=most).contains(&used), "{restore:#}");
+        assert!(if line.is_empty() { most >= 8 } else { most == 3 }, "{restore:#}");
     }
 }
 

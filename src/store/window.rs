@@ -242,8 +242,13 @@ mod tests {
 
     #[test]
     fn a_full_line_is_tried_again_now_and_then_and_given_up_at_once() {
+        let full = Pains { answer: 20, line: 10, ..NONE };
+        let mut narrow = World::new(Connections::Adaptive { most: 8 });
+        narrow.take(400, full);
+        assert_eq!(narrow.course()[..5], [4, 8, 4, 8, 4]);
+
         let mut world = World::new(ADAPTIVE);
-        world.take(400, Pains { answer: 20, line: 10, ..NONE });
+        world.take(400, full);
         assert_eq!(world.course()[..5], [4, 8, 4, 8, 4]);
         let wide = world.sizes.iter().filter(|size| **size == 8).count();
         assert!(wide * 4 < world.sizes.len(), "{wide} of {}", world.sizes.len());
