@@ -258,8 +258,9 @@ impl Recovery<'_> {
         let mut marks = Marks::open(&session, &version_of(object)).await.map_err(|error| error.reason())?;
         recovered.resumed = marks.resumed();
         let rules = self.request.rules;
-        let copy = self.request.service.restore.copy;
-        let manner = Manner { jobs: self.request.jobs, copy, rules, sample: None };
+        let (jobs, plan) = (self.request.jobs, &self.request.service.restore);
+        let copy_connections = plan.copying(jobs);
+        let manner = Manner { jobs, copy_connections, copy: plan.copy, rules, sample: None };
         let restored = restore::go_on(opened, scratch, manner, Some(&mut marks), self.watch, self.events)
             .await
             .map_err(|halted| halted.error.reason())?;

@@ -1,5 +1,6 @@
 //! What a benchmark says to do: one sentence on the limit, one on what to change.
 
+use crate::bench::Point;
 use crate::bench::limit::Limit;
 use crate::bench::tried::Tried;
 use crate::bench::{Bench, Run};
@@ -87,6 +88,10 @@ fn change(service: &str, best: &Tried, first: &Tried) -> Option<String> {
     }
     if to.jobs != from.jobs {
         keys.push(format!("restore.jobs = {}", to.jobs));
+    }
+    let pinned = |point: Point| Some(point.copy_connections).filter(|most| *most < point.jobs);
+    if let Some(most) = pinned(to).filter(|_| pinned(to) != pinned(from)) {
+        keys.push(format!("restore.copy_connections = {most}"));
     }
     if let Connections::Pinned(connections) = to.connections
         && to.connections != from.connections

@@ -13,6 +13,8 @@ pub struct Point {
     pub engine: Engine,
     /// Connections to the scratch server: each takes rows, or builds an index.
     pub jobs: usize,
+    /// How many of them take rows at once, at most; pg_restore keeps no such count.
+    pub copy_connections: usize,
     /// Reads of the store that are under way at once.
     pub connections: Connections,
     /// The size of such a read.
@@ -27,9 +29,11 @@ impl Point {
     /// The way that the plan names for `service`, on a machine of so many cores.
     pub fn of(service: &Service, cores: usize) -> Point {
         let tuning = service.restore.tuning();
+        let jobs = service.restore.jobs.unwrap_or(cores);
         Point {
             engine: service.restore.engine,
-            jobs: service.restore.jobs.unwrap_or(cores),
+            jobs,
+            copy_connections: service.restore.copying(jobs),
             connections: tuning.connections,
             part_bytes: tuning.part_bytes,
             copy: service.restore.copy,
@@ -43,6 +47,7 @@ impl Point {
         let mut service = service.clone();
         service.restore.engine = self.engine;
         service.restore.jobs = Some(self.jobs);
+        service.restore.copy_connections = Some(self.copy_connections);
         service.restore.connections = match self.connections {
             Connections::Pinned(connections) => Some(connections),
             Connections::Adaptive { .. } => None,
@@ -53,10 +58,16 @@ impl Point {
         service
     }
 
+    /// The same with so many connections; where all of them may take rows, all still may.
+    fn with_jobs(self, jobs: usize) -> Point {
+        let all = self.copy_connections == self.jobs;
+        Point { jobs, copy_connections: if all { jobs } else { self.copy_connections }, ..self }
+    }
+
     fn normal(self) -> Point {
         match self.engine {
-            Engine::Native => self,
-            Engine::PgRestore => Point { copy: CopyForm::Text, ..self },
+            Engine::Native => Point { copy_connections: self.copy_connections.min(self.jobs), ..self },
+            Engine::PgRestore => Point { copy: CopyForm::Text, copy_connections: self.jobs, ..self },
         }
     }
 }
@@ -68,6 +79,8 @@ pub struct Grid {
     pub engines: Vec<Engine>,
     /// Of the connections to the scratch server.
     pub jobs: Vec<usize>,
+    /// Of those among them that take rows; where the list is empty, all of them.
+    pub copy_connections: Vec<usize>,
     /// Of the reads of the store.
     pub connections: Vec<usize>,
     /// Of their size.
@@ -85,16 +98,24 @@ impl Grid {
         if *self == Grid::default() {
             return Some(around(own));
         }
-        let many = [self.engines.len(), self.jobs.len(), self.connections.len(), self.part_bytes.len()]
-            .into_iter()
-            .chain([self.copy.len(), self.settings.len()])
-            .fold(1_usize, |product, length| product.saturating_mul(length.max(1)));
+        let many = [
+            self.engines.len(),
+            self.jobs.len(),
+            self.copy_connections.len(),
+            self.connections.len(),
+            self.part_bytes.len(),
+        ]
+        .into_iter()
+        .chain([self.copy.len(), self.settings.len()])
+        .fold(1_usize, |product, length| product.saturating_mul(length.max(1)));
         if many > POINTS_MAX {
             return None;
         }
         let mut points = vec![own];
         points = varied(&points, &self.engines, |point, engine| Point { engine, ..point });
-        points = varied(&points, &self.jobs, |point, jobs| Point { jobs, ..point });
+        points = varied(&points, &self.jobs, Point::with_jobs);
+        points =
+            varied(&points, &self.copy_connections, |point, most| Point { copy_connections: most, ..point });
         let pinned = |point, count| Point { connections: Connections::Pinned(count), ..point };
         points = varied(&points, &self.connections, pinned);
         points = varied(&points, &self.part_bytes, |point, part_bytes| Point { part_bytes, ..point });
@@ -122,10 +143,11 @@ fn around(own: Point) -> Vec<Point> {
         Engine::Native => Engine::PgRestore,
         Engine::PgRestore => Engine::Native,
     };
+    let with_jobs = |jobs| own.with_jobs(jobs);
     distinct(vec![
         own,
-        Point { jobs: (own.jobs / 2).max(1), ..own },
-        Point { jobs: own.jobs.saturating_mul(2), ..own },
+        with_jobs((own.jobs / 2).max(1)),
+        with_jobs(own.jobs.saturating_mul(2)),
         Point { connections: Connections::Pinned(own.connections.most().saturating_mul(2)), ..own },
         Point { settings: other, ..own },
         Point { engine, ..own },
@@ -149,6 +171,7 @@ mod tests {
     const OWN: Point = Point {
         engine: Engine::Native,
         jobs: 4,
+        copy_connections: 4,
         connections: Connections::Adaptive { most: 8 },
         part_bytes: 8 << 20,
         copy: CopyForm::Auto,
@@ -160,8 +183,19 @@ mod tests {
         let grid = Grid { jobs: vec![1, 2], connections: vec![4, 8, 16], ..Grid::default() };
         let points = grid.points(OWN).unwrap();
         assert_eq!(points.len(), 6);
-        assert_eq!(points[0], Point { jobs: 1, connections: Connections::Pinned(4), ..OWN });
+        assert_eq!(
+            points[0],
+            Point { jobs: 1, copy_connections: 1, connections: Connections::Pinned(4), ..OWN }
+        );
         assert!(points.iter().all(|point| point.part_bytes == OWN.part_bytes));
+    }
+
+    #[test]
+    fn rows_are_taken_by_as_many_connections_as_there_are_at_most() {
+        let grid = Grid { jobs: vec![1, 4], copy_connections: vec![1, 2, 9], ..Grid::default() };
+        let points = grid.points(OWN).unwrap();
+        let pairs: Vec<_> = points.iter().map(|point| (point.jobs, point.copy_connections)).collect();
+        assert_eq!(pairs, [(1, 1), (4, 1), (4, 2), (4, 4)]);
     }
 
     #[test]
@@ -178,8 +212,7 @@ mod tests {
     fn without_lists_the_plans_own_way_comes_first_and_is_varied_one_by_one() {
         let points = Grid::default().points(OWN).unwrap();
         assert_eq!((points.len(), points[0]), (6, OWN));
-        assert!(points.iter().any(|point| point.connections == Connections::Pinned(16)), "beyond the most");
-        let one_core = Grid::default().points(Point { jobs: 1, ..OWN }).unwrap();
+        let one_core = Grid::default().points(OWN.with_jobs(1)).unwrap();
         assert_eq!(one_core.len(), 5, "half of one job is one job");
     }
 

@@ -51,6 +51,9 @@ pub struct Arguments {
     /// Connections to the scratch server
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = run::jobs)]
     jobs: Vec<NonZeroUsize>,
+    /// How many of them take rows at once, at most
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = run::jobs)]
+    copy_connections: Vec<NonZeroUsize>,
     /// Reads of the store that are under way at once; else what the plan says, or as many as pay
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = run::jobs)]
     connections: Vec<NonZeroUsize>,
@@ -212,6 +215,7 @@ fn points(arguments: &Arguments, service: &Service) -> Result<Vec<Point>, Refusa
     let grid = Grid {
         engines: arguments.engine.clone(),
         jobs: numbers(&arguments.jobs),
+        copy_connections: numbers(&arguments.copy_connections),
         connections: numbers(&arguments.connections),
         part_bytes: arguments.part.clone(),
         copy: arguments.copy.clone(),

@@ -266,6 +266,7 @@ pub fn restored(
     Restore {
         engine,
         jobs: jobs as u64,
+        copy_connections: plan.copying(jobs) as u64,
         store_connections: seen.reads_most,
         store_window: store_window(tuning.connections, seen),
         part_bytes: tuning.part_bytes,

@@ -295,6 +295,7 @@ impl Stages<'_> {
         Manner {
             rules: scratch.rules(),
             sample: self.sample(),
+            copy_connections: self.service.restore.copying(self.jobs()),
             ..Manner::drill(self.jobs(), self.service.restore.copy)
         }
     }

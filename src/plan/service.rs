@@ -207,6 +207,8 @@ impl Settings {
 pub struct Restore {
     /// Connections to the scratch server, 1 to 256.
     pub jobs: Option<usize>,
+    /// So many of them, at most, take rows at once; 1 to 256, and never more than there are.
+    pub copy_connections: Option<usize>,
     /// Connections to the store, 1 to 256; without a number as many as pay.
     pub connections: Option<usize>,
     /// How much one ranged read asks for: 64 KiB to 1 GiB.
@@ -218,6 +220,11 @@ pub struct Restore {
 }
 
 impl Restore {
+    /// How many of so many connections to the scratch server take rows at once, at most.
+    pub fn copying(&self, jobs: usize) -> usize {
+        self.copy_connections.map_or(jobs, |most| most.min(jobs))
+    }
+
     /// How the store is read: as the plan says, and by default where it says nothing.
     pub fn tuning(&self) -> Tuning {
         Tuning::of(self.connections, self.part_bytes)

@@ -66,6 +66,7 @@ pub const INFORMATIONAL: &[&str] = &[
     "restore.engine",
     "restore.excluded[].name",
     "restore.excluded[].reason",
+    "restore.copy_connections",
     "restore.jobs",
     "restore.objects",
     "restore.part_bytes",

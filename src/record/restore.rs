@@ -17,6 +17,8 @@ pub struct Restore {
     pub engine: Engine,
     /// Connections to the scratch server that worked at once.
     pub jobs: u64,
+    /// So many of them, at most, took rows at once.
+    pub copy_connections: u64,
     /// Reads of the store that were under way at once, at most.
     pub store_connections: u64,
     /// Why they were so many.

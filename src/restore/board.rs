@@ -48,6 +48,8 @@ pub struct Board {
     idle: AtomicUsize,
     /// Bounds the loads that are open at once, and with them memory.
     openings: Arc<Semaphore>,
+    /// Connections that take rows at once, at most.
+    copy_connections_max: usize,
     /// Cancelled when the restore has halted: decoders and connections stop.
     pub cancel: CancellationToken,
     /// Cancelled when nobody wants the outcome any more: reading stops, too.
@@ -103,6 +105,7 @@ impl Board {
     pub fn new(
         schedule: Schedule,
         loads_open_max: usize,
+        copy_connections_max: usize,
         watch: Stopwatch,
         events: Events,
         marking: bool,
@@ -124,6 +127,7 @@ impl Board {
             changed: Notify::new(),
             idle: AtomicUsize::new(0),
             openings: Arc::new(Semaphore::new(loads_open_max)),
+            copy_connections_max: copy_connections_max.max(1),
             cancel: abandoned.child_token(),
             abandoned,
             watch,
@@ -263,7 +267,9 @@ impl Board {
         if let Some(to_mark) = state.to_mark.pop() {
             return Look::Work(Work::Mark(Box::new(to_mark)));
         }
-        if let Some((load, _)) = state.loads.iter().find(|(load, _)| load.wants_connection()) {
+        let copying: usize = state.loads.iter().map(|(load, _)| load.connections()).sum();
+        let mut wanting = state.loads.iter().filter(|_| copying < self.copy_connections_max);
+        if let Some((load, _)) = wanting.find(|(load, _)| load.wants_connection()) {
             return Look::Work(Work::Load(load.clone()));
         }
         if let Some(id) = state.schedule.start_next() {
@@ -351,4 +357,56 @@ enum Look {
     Work(Work),
     Wait,
     Over,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::survey_plain;
+    use crate::restore::load::Planned;
+    use crate::restore::shape::RowShape;
+
+    const SCRIPT: &str = "--\n-- PostgreSQL database dump\n--\n\nSET client_encoding = 'UTF8';\n\n\
+                          --\n-- PostgreSQL database dump complete\n--\n\n";
+
+    fn board(copy_connections_max: usize) -> Board {
+        let (toc, ..) = survey_plain(SCRIPT.as_bytes(), 100).unwrap();
+        let schedule = Schedule::new(&toc, &[]);
+        Board::new(schedule, 8, copy_connections_max, Stopwatch::start(), Events::silent(), false)
+    }
+
+    /// A table of which a piece waits.
+    async fn opened(board: &Board, entry: u32) -> (Arc<Load>, Feed) {
+        let planned = Planned {
+            name: "t".into(),
+            way: Way::Copy { statement: String::new() },
+            shape: RowShape::default(),
+            inserted: None,
+            columns: None,
+            stored_bytes: None,
+        };
+        let (load, feed) = Load::open(entry, planned);
+        board.open(load.clone(), None).await.unwrap();
+        assert!(feed.push(crate::restore::load::Piece::Rows("1\n".into()), &board.cancel).await);
+        (load, feed)
+    }
+
+    #[tokio::test]
+    async fn no_more_connections_take_rows_than_may() {
+        for (most, taken) in [(1, 1), (2, 2), (8, 3)] {
+            let board = board(most);
+            let loads = [opened(&board, 1).await, opened(&board, 2).await];
+            let mut joined = Vec::new();
+            while let Look::Work(Work::Load(load)) = board.look() {
+                joined.push(load.join());
+                if joined.len() == 3 {
+                    break;
+                }
+            }
+            assert_eq!(joined.len(), taken, "of at most {most}");
+            joined.clear();
+            assert!(matches!(board.look(), Look::Work(Work::Load(_))), "a place is free again");
+            drop(loads);
+        }
+    }
 }

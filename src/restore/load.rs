@@ -208,6 +208,11 @@ impl Load {
         room && self.waiting.load(Ordering::SeqCst) > 0
     }
 
+    /// Connections that take pieces of it.
+    pub fn connections(&self) -> usize {
+        self.state().connections
+    }
+
     /// A connection joins. The guard leaves when dropped.
     pub fn join(self: &Arc<Load>) -> Joined {
         self.state().connections += 1;

@@ -154,6 +154,8 @@ pub struct TableLoaded {
 pub struct Manner {
     /// Connections to the server that work at once; at least one.
     pub jobs: usize,
+    /// So many of them, at most, take rows at once; at least one. The others are left to indexes.
+    pub copy_connections: usize,
     /// In which form rows are sent.
     pub copy: CopyForm,
     /// What of the archive is restored.
@@ -165,7 +167,7 @@ pub struct Manner {
 impl Manner {
     /// That of a drill.
     pub fn drill(jobs: usize, copy: CopyForm) -> Manner {
-        Manner { jobs, copy, rules: Rules::drill(), sample: None }
+        Manner { jobs, copy_connections: jobs, copy, rules: Rules::drill(), sample: None }
     }
 
     /// What is done beside a definition where nothing is marked.
@@ -390,7 +392,8 @@ pub async fn go_on(
     let of_objects = decided.ways.values().filter(|way| matches!(way.way, Way::LargeObjects)).count();
     let (tables, post_data) = (decided.ways.len() - of_objects, schedule.left() + of_objects);
     events.emit(EventKind::RestorePlanned { tables, post_data });
-    let board = Arc::new(Board::new(schedule, jobs + 2, watch, events.clone(), how.marked));
+    let board =
+        Arc::new(Board::new(schedule, jobs + 2, manner.copy_connections, watch, events.clone(), how.marked));
     for skipped in decided.skipped {
         board.finish_entry(skipped.entry, Some(skipped));
     }

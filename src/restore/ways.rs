@@ -21,7 +21,7 @@ const ALONE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// With so few connections one takes a table of any size alone: the cores are busy all the
 /// same, and the log, the locks and the second look at each row are spared. Measured on two
 /// cores: 2.8 s of processor time instead of 3.3 s.
-const ALONE_JOBS_MAX: usize = 2;
+const ALONE_CONNECTIONS_MAX: usize = 2;
 
 /// Types that tell something of the dumping session: 1184 is `timestamptz` and 17 is `bytea` in
 /// every PostgreSQL.
@@ -92,12 +92,13 @@ pub async fn decide(
     Ok(decided)
 }
 
-fn way(rows: &Rows, target: &CopyTarget, stored_bytes: Option<u64>, jobs: usize) -> Way {
+fn way(rows: &Rows, target: &CopyTarget, stored_bytes: Option<u64>, connections: usize) -> Way {
     let statement = target.copy_in();
     // Only a table that this restore has made may be emptied first, and never a partitioned
     // root, which other entries fill as well.
     let ours_alone = rows.table_entry.is_some() && !rows.through_root;
-    let small = jobs <= ALONE_JOBS_MAX || stored_bytes.is_some_and(|bytes| bytes <= ALONE_BYTES_MAX);
+    let small =
+        connections <= ALONE_CONNECTIONS_MAX || stored_bytes.is_some_and(|bytes| bytes <= ALONE_BYTES_MAX);
     if ours_alone && small {
         return Way::CopyAlone { statement, truncate: format!("TRUNCATE TABLE ONLY {}", target.name()) };
     }
@@ -121,8 +122,8 @@ pub struct Columns {
     of: HashMap<(String, String), Vec<Column>>,
     /// Whether rows may be put in the binary form.
     binary: bool,
-    /// Connections that work at once.
-    jobs: usize,
+    /// Connections that take rows at once, at most.
+    copy_connections: usize,
     /// What a later reading may be content with.
     sample: Option<Sample>,
 }
@@ -192,7 +193,7 @@ impl Columns {
         }
         // Binary rows are in the session's encoding, whatever the COPY statement says.
         let binary = manner.copy == CopyForm::Auto && toc.encoding.name().eq_ignore_ascii_case("UTF8");
-        Ok(Columns { of, binary, jobs: manner.jobs, sample: manner.sample })
+        Ok(Columns { of, binary, copy_connections: manner.copy_connections, sample: manner.sample })
     }
 
     /// How the rows of `entry` are put, of which so many bytes are stored.
@@ -219,7 +220,7 @@ impl Columns {
                 format!("{}.{}", target.schema, target.table)
             }
             .into(),
-            way: way(rows, &target, stored_bytes, self.jobs),
+            way: way(rows, &target, stored_bytes, self.copy_connections),
             shape,
             columns,
             inserted,

@@ -183,6 +183,7 @@ fn read_restore(table: &mut Table<'_>, faults: &mut Faults) -> Restore {
     let count = |n: Option<u64>| n.and_then(|n| usize::try_from(n).ok());
     let restore = Restore {
         jobs: count(table.take_number("jobs", faults, 1..=256)),
+        copy_connections: count(table.take_number("copy_connections", faults, 1..=256)),
         connections: count(table.take_number("connections", faults, 1..=256)),
         part_bytes: table.take_text("part", faults, part_size),
         copy: table

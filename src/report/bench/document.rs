@@ -92,6 +92,8 @@ struct PointDocument {
     engine: &'static str,
     /// Connections to the scratch server, which take rows and build indexes.
     jobs: u64,
+    /// How many of them took rows at once, at most.
+    copy_connections: u64,
     /// Reads of the store that might be under way at once.
     store_connections: u64,
     /// Whether there were always so many, or as many of them as paid.
@@ -301,6 +303,7 @@ fn point(tried: &Tried) -> PointDocument {
     PointDocument {
         engine: point.engine.as_str(),
         jobs: point.jobs as u64,
+        copy_connections: point.copy_connections as u64,
         store_connections: point.connections.most() as u64,
         store_connections_pinned: matches!(point.connections, Connections::Pinned(_)),
         part_bytes: point.part_bytes,

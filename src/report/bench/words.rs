@@ -19,6 +19,9 @@ pub fn way(point: Point, bench: &Bench) -> String {
     if varies(&|point| point.jobs as u64) {
         words.push(crate::report::encode::plural(point.jobs as u64, "job"));
     }
+    if point.copy_connections < point.jobs {
+        words.push(format!("{} for rows", point.copy_connections));
+    }
     let differ = points().any(|other| other.connections != point.connections);
     if differ || varies(&|point| point.part_bytes) {
         let up_to = match point.connections {

@@ -198,8 +198,9 @@ fn of_the_entries(restore: &Restore, lines: &mut Lines) {
     lines.say(
         "Width",
         Some(format!(
-            "{} to the server, {}, parts of {}",
+            "{} to the server of which {} took rows, {}, parts of {}",
             encode::plural(restore.jobs, "connection"),
+            restore.copy_connections,
             to_the_store(restore),
             encode::bytes(restore.part_bytes)
         )),

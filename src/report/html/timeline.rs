@@ -209,6 +209,7 @@ mod tests {
         record.restore = Some(Restore {
             engine: Engine::Native,
             jobs: 4,
+            copy_connections: 4,
             store_connections: 4,
             store_window: StoreWindow { chosen: WindowChoice::Adaptive, most: 8, throttled: 0 },
             part_bytes: 8 << 20,

@@ -93,7 +93,7 @@ impl After<'_> {
     }
 
     fn board(&self, schedule: Schedule) -> Board {
-        Board::new(schedule, 1, self.watch, self.events.clone(), false)
+        Board::new(schedule, 1, 1, self.watch, self.events.clone(), false)
     }
 
     fn place<'b>(&'b self, board: &'b Board) -> Workplace<'b> {

@@ -146,12 +146,18 @@ impl Round<'_> {
     async fn run(&self, script: Script, input: Input) -> Result<(Script, Input, Outcome), Halted> {
         let session = self.scratch.connect_to_restore(self.toc).await?;
         // A script may hold rows of one table twice: none is emptied for being alone.
-        let manner = Manner { jobs: usize::MAX, ..self.manner };
+        let manner = Manner { copy_connections: usize::MAX, ..self.manner };
         let columns = Columns::read(&session, manner, self.toc).await?;
         drop(session);
         let nothing = Schedule::new(self.toc, &[]);
-        let board =
-            Arc::new(Board::new(nothing, self.manner.jobs + 2, self.watch, self.events.clone(), false));
+        let board = Arc::new(Board::new(
+            nothing,
+            self.manner.jobs + 2,
+            self.manner.copy_connections,
+            self.watch,
+            self.events.clone(),
+            false,
+        ));
         let abandon = board.abandoned.clone().drop_guard();
         let failed = self.before.failed.clone();
         let reader = Reader::new(board.clone(), columns, self.toc.clone(), failed, script, input);

@@ -98,7 +98,7 @@ fn board(toc: &crate::archive::Toc, dispositions: &[Disposition], jobs: usize) -
     };
     let dispositions: Vec<_> = dispositions.iter().map(only_rows).collect();
     let schedule = Schedule::new(toc, &dispositions);
-    Board::new(schedule, jobs + 2, Stopwatch::start(), Events::silent(), false)
+    Board::new(schedule, jobs + 2, jobs, Stopwatch::start(), Events::silent(), false)
 }
 
 /// Takes rows until none are left.
