@@ -178,7 +178,7 @@ impl Contest<'_> {
             ours.push(firedrill.wall);
             theirs.push(rival.wall);
             ratios.push(ratio);
-            limits.push(firedrill.from_the_limit(line));
+            limits.push(firedrill.over_the_limit(line));
         }
         let (ours, theirs) = (median(ours), median(theirs));
         let at_least = self.case.at_least;

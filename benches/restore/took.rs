@@ -25,7 +25,7 @@ impl Took {
 
     /// How many times as long it took as the line and the processors would have allowed, were
     /// neither ever idle.
-    pub fn from_the_limit(&self, line_seconds: f64) -> f64 {
+    pub fn over_the_limit(&self, line_seconds: f64) -> f64 {
         self.wall / line_seconds.max(self.cpu() / cores() as f64)
     }
 }
