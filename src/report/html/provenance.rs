@@ -198,14 +198,24 @@ fn of_the_entries(restore: &Restore, lines: &mut Lines) {
     lines.say(
         "Width",
         Some(format!(
-            "{} to the server of which {} took rows, {}, parts of {}",
-            encode::plural(restore.jobs, "connection"),
-            restore.copy_connections,
+            "{}, {}, parts of {}",
+            to_the_server(restore),
             to_the_store(restore),
             encode::bytes(restore.part_bytes)
         )),
     );
     lines.say("Rows sent as", Some(forms(&restore.copy)));
+}
+
+/// How many connections to the server there were, and how many of them took rows.
+fn to_the_server(restore: &Restore) -> String {
+    let all = format!("{} to the server", encode::plural(restore.jobs, "connection"));
+    match restore.copy_connections < restore.jobs {
+        true => {
+            format!("{all} of which at most {} took rows at once", encode::count(restore.copy_connections))
+        }
+        false => all,
+    }
 }
 
 /// How many connections to the store there were, and who chose so.
