@@ -72,23 +72,11 @@ fn parse(statement: &str, namespace: Option<&str>) -> Result<CopyTarget, Malform
     scanner.words(&["COPY"])?;
     let (schema, table) = scanner.qualified_name()?;
     let schema = schema.or_else(|| namespace.map(str::to_owned)).ok_or(Malformed)?;
-    let columns = if scanner.took('(')? { Some(columns(&mut scanner)?) } else { None };
+    let columns = if scanner.took('(')? { Some(scanner.identifiers(COLUMNS_MAX)?) } else { None };
     scanner.words(&["FROM", "stdin"])?;
     scanner.symbol(';')?;
     scanner.end()?;
     Ok(CopyTarget { schema, table, columns })
-}
-
-fn columns(scanner: &mut Scanner<'_>) -> Result<Vec<String>, Malformed> {
-    let mut columns = Vec::new();
-    while columns.len() < COLUMNS_MAX {
-        columns.push(scanner.identifier()?);
-        if scanner.took(')')? {
-            return Ok(columns);
-        }
-        scanner.symbol(',')?;
-    }
-    Err(Malformed)
 }
 
 #[cfg(test)]

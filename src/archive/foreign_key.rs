@@ -60,15 +60,7 @@ fn table(scanner: &mut Scanner<'_>, namespace: Option<&str>) -> Result<String, M
 
 fn columns(scanner: &mut Scanner<'_>) -> Result<Vec<String>, Malformed> {
     scanner.symbol('(')?;
-    let mut columns = vec![scanner.identifier()?];
-    while scanner.took(',')? {
-        columns.push(scanner.identifier()?);
-        if columns.len() > COLUMNS_MAX {
-            return Err(Malformed);
-        }
-    }
-    scanner.symbol(')')?;
-    Ok(columns)
+    scanner.identifiers(COLUMNS_MAX)
 }
 
 #[cfg(test)]

@@ -116,6 +116,20 @@ impl<'a> Scanner<'a> {
         if self.took('.')? { Ok((Some(first), self.identifier()?)) } else { Ok((None, first)) }
     }
 
+    /// Takes identifiers that are parted by commas, up to the bracket that closes, and that too;
+    /// at least one, and at most so many.
+    pub fn identifiers(&mut self, most: usize) -> Result<Vec<String>, Malformed> {
+        let mut names = Vec::new();
+        while names.len() < most {
+            names.push(self.identifier()?);
+            if self.took(')')? {
+                return Ok(names);
+            }
+            self.symbol(',')?;
+        }
+        Err(Malformed)
+    }
+
     /// What was not read.
     pub fn rest(&self) -> &'a str {
         self.rest

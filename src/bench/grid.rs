@@ -79,7 +79,7 @@ pub struct Grid {
     pub engines: Vec<Engine>,
     /// Of the connections to the scratch server.
     pub jobs: Vec<usize>,
-    /// Of those among them that take rows; where the list is empty, all of them.
+    /// Of those among them that take rows.
     pub copy_connections: Vec<usize>,
     /// Of the reads of the store.
     pub connections: Vec<usize>,
@@ -143,11 +143,10 @@ fn around(own: Point) -> Vec<Point> {
         Engine::Native => Engine::PgRestore,
         Engine::PgRestore => Engine::Native,
     };
-    let with_jobs = |jobs| own.with_jobs(jobs);
     distinct(vec![
         own,
-        with_jobs((own.jobs / 2).max(1)),
-        with_jobs(own.jobs.saturating_mul(2)),
+        own.with_jobs((own.jobs / 2).max(1)),
+        own.with_jobs(own.jobs.saturating_mul(2)),
         Point { connections: Connections::Pinned(own.connections.most().saturating_mul(2)), ..own },
         Point { settings: other, ..own },
         Point { engine, ..own },
