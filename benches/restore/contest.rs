@@ -1,147 +1,43 @@
-//! firedrill against `pg_restore`, in the ways in which an archive comes to a server.
+//! firedrill against others, in interleaved pairs on the same settings.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::Path;
 
-use firedrill::clock::Stopwatch;
-use firedrill::event::Events;
-use firedrill::plan::ReadBack;
-use firedrill::postgres::{Cluster, Install};
-use firedrill::restore::{self, DATABASE, Manner, Restored, Sample, Scratch};
-use firedrill::store::{Download, Location, Options, Shaping, Store, Tuning};
+use firedrill::postgres::Install;
+use firedrill::restore::{DATABASE, Scratch};
+use firedrill::store::{Shaping, Tuning};
 
-use crate::archives::{Database, Source};
-use crate::machine::{Failure, client, command, copy_form, cores, median, read_back, spread, start};
+use crate::archives::{Database, Form, Source};
+use crate::case::{Case, Network, Peer, chosen};
+use crate::machine::{Failure, client, cores, median, spread, start};
+use crate::parts::need;
+use crate::peer::Rival;
+use crate::place::{Place, cluster};
+use crate::proxy::Line;
+use crate::s3::{Endpoint, S3Server};
 use crate::took::{Clocks, Took};
-
-/// What 70 MB/s are in bytes.
-const CONNECTION_BYTES_PER_SECOND: u64 = 70_000_000;
-/// Until the first byte of an answer comes from far away.
-const FAR: Duration = Duration::from_millis(20);
-
-/// How an archive comes to the server, and who else brings it there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rival {
-    /// `pg_restore -j` of the file where it lies.
-    Local,
-    /// The same over the same line, downloaded whole by as many connections as firedrill uses.
-    Download,
-    /// The same line, read into the input of a `pg_restore` that can't but work alone.
-    Pipe,
-}
-
-/// One line of the table that this prints.
-struct Case {
-    name: &'static str,
-    what: &'static str,
-    database: Database,
-    archive: fn(&Source) -> &PathBuf,
-    network: Network,
-    rival: Rival,
-    /// How many times as fast firedrill should be.
-    at_least: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Network {
-    Unlimited,
-    /// A host in a cloud that reads the cloud's object storage.
-    Cloud,
-    /// A line on which the download alone takes as long as the restore of the file alone.
-    Balanced,
-}
-
-const CASES: [Case; 8] = [
-    Case {
-        name: "local",
-        what: "the file on the local disk, pg_restore -j of the same file",
-        database: Database::Orders,
-        archive: |source| &source.gzip,
-        network: Network::Unlimited,
-        rival: Rival::Local,
-        at_least: 1.4,
-    },
-    Case {
-        name: "loopback",
-        what: "an unlimited line, download and pg_restore -j",
-        database: Database::Orders,
-        archive: |source| &source.gzip,
-        network: Network::Unlimited,
-        rival: Rival::Download,
-        at_least: 1.5,
-    },
-    Case {
-        name: "cloud",
-        what: "70 MB/s a connection and 20 ms, download and pg_restore -j",
-        database: Database::Orders,
-        archive: |source| &source.gzip,
-        network: Network::Cloud,
-        rival: Rival::Download,
-        at_least: 1.5,
-    },
-    Case {
-        name: "balanced",
-        what: "a line as slow as the restore, download and pg_restore -j",
-        database: Database::Orders,
-        archive: |source| &source.gzip,
-        network: Network::Balanced,
-        rival: Rival::Download,
-        at_least: 2.1,
-    },
-    Case {
-        name: "one-table",
-        what: "nine tenths in one table, download and pg_restore -j",
-        database: Database::Pgbench,
-        archive: |source| &source.gzip,
-        network: Network::Unlimited,
-        rival: Rival::Download,
-        at_least: 2.0,
-    },
-    Case {
-        name: "piped",
-        what: "an archive without offsets, download and pg_restore -j",
-        database: Database::Orders,
-        archive: |source| &source.piped,
-        network: Network::Unlimited,
-        rival: Rival::Download,
-        at_least: 1.5,
-    },
-    Case {
-        name: "serial",
-        what: "an unlimited line, piped into pg_restore",
-        database: Database::Orders,
-        archive: |source| &source.gzip,
-        network: Network::Unlimited,
-        rival: Rival::Pipe,
-        at_least: 2.4,
-    },
-    Case {
-        name: "uncompressed",
-        what: "the same file without compression, pg_restore -j of the same file",
-        database: Database::Orders,
-        archive: |source| &source.none,
-        network: Network::Unlimited,
-        rival: Rival::Local,
-        at_least: 1.4,
-    },
-];
 
 /// Holds every case that the environment names, or all of them.
 pub async fn hold(install: &Install, folder: &Path, rows: u64, pairs: usize) -> Result<(), Failure> {
-    let named = std::env::var("FIREDRILL_BENCH_CASES").unwrap_or_default();
-    let chosen = |case: &&Case| named.is_empty() || named.split(',').any(|name| name == case.name);
-    let cases: Vec<&Case> = CASES.iter().filter(chosen).collect();
-    for database in [Database::Orders, Database::Pgbench] {
-        let cases: Vec<&&Case> = cases.iter().filter(|case| case.database == database).collect();
+    let cases = chosen()?;
+    let parts: std::collections::BTreeSet<_> =
+        cases.iter().flat_map(|case| case.peer.parts()).copied().collect();
+    need(parts)?;
+    for database in [Database::Orders, Database::OneTable, Database::Pgbench] {
+        let cases: Vec<&Case> = cases.iter().copied().filter(|case| case.database == database).collect();
         if cases.is_empty() {
             continue;
         }
-        let source = Source::make(install, folder, database, rows).await?;
+        let mut forms: Vec<Form> = Vec::new();
+        for case in &cases {
+            if !forms.contains(&case.form) {
+                forms.push(case.form);
+            }
+        }
+        let source = Source::make(install, folder, database, rows, &forms).await?;
+        let is_far = cases.iter().any(|case| case.network != Network::Disk);
+        let server = if is_far { Some(S3Server::start(source.folder()).await?) } else { None };
         for case in cases {
-            Contest { install, folder, source: &source, case }.hold(pairs).await?;
+            Contest { install, folder, source: &source, server: server.as_ref(), case }.hold(pairs).await?;
         }
     }
     Ok(())
@@ -151,32 +47,45 @@ struct Contest<'a> {
     install: &'a Install,
     folder: &'a Path,
     source: &'a Source,
+    server: Option<&'a S3Server>,
     case: &'a Case,
+}
+
+/// How both reach the archive.
+struct Route {
+    /// None, where it lies on the local disk.
+    endpoint: Option<Endpoint>,
+    shaping: Shaping,
+    /// None, where it is not made slower.
+    line: Option<Line>,
 }
 
 impl Contest<'_> {
     async fn hold(&self, pairs: usize) -> Result<(), Failure> {
-        let bytes = std::fs::metadata(self.archive())?.len();
-        let shaping = self.shaping(bytes).await?;
+        let bytes = self.source.bytes(self.case.form)?;
         println!("\n{}: {} ({} MiB)", self.case.name, self.case.what, bytes >> 20);
-        let line = line_seconds(bytes, shaping);
+        let route = self.route(bytes).await?;
+        if let Some(rate) = route.shaping.total_bytes_per_second {
+            println!("  the line carries {:.1} MB/s", rate as f64 / 1e6);
+        }
+        let line = line_seconds(bytes, route.shaping);
         let (mut ours, mut theirs, mut ratios, mut limits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut jobs = self.jobs();
         for pair in 0..pairs {
-            let firedrill = self.firedrill(shaping).await?;
+            let firedrill = self.firedrill(&route).await?;
             // With how many workers the other one is fastest is found out once.
             let mut tried = Vec::new();
             for jobs in &jobs {
-                tried.push((*jobs, self.rival(shaping, *jobs).await?));
+                tried.push((*jobs, self.peer(&route, *jobs).await?));
             }
             tried.sort_by(|one, other| one.1.wall.total_cmp(&other.1.wall));
-            let (fastest, rival) = *tried.first().ok_or("nobody to compare with")?;
+            let (fastest, peer) = *tried.first().ok_or("nobody to compare with")?;
             jobs = vec![fastest];
-            let ratio = rival.wall / firedrill.wall;
+            let ratio = peer.wall / firedrill.wall;
             println!("  pair {}: firedrill     {firedrill}", pair + 1);
-            println!("          pg_restore -j{fastest} {rival}; {ratio:.2} times as fast");
+            println!("          pg_restore -j{fastest} {peer}; {ratio:.2} times as fast");
             ours.push(firedrill.wall);
-            theirs.push(rival.wall);
+            theirs.push(peer.wall);
             ratios.push(ratio);
             limits.push(firedrill.over_the_limit(line));
         }
@@ -189,76 +98,74 @@ impl Contest<'_> {
         Ok(())
     }
 
-    fn archive(&self) -> &PathBuf {
-        (self.case.archive)(self.source)
-    }
-
     /// The numbers of workers that are tried.
     fn jobs(&self) -> Vec<usize> {
-        if self.case.rival == Rival::Pipe { vec![1] } else { vec![1, cores(), cores() * 2] }
+        if self.case.peer == Peer::Aws { vec![1] } else { vec![1, cores(), cores() * 2] }
     }
 
-    async fn shaping(&self, bytes: u64) -> Result<Shaping, Failure> {
-        Ok(match self.case.network {
-            Network::Unlimited => Shaping::default(),
-            Network::Cloud => Shaping {
-                connection_bytes_per_second: Some(CONNECTION_BYTES_PER_SECOND),
-                latency: FAR,
-                ..Shaping::default()
-            },
-            Network::Balanced => {
-                let alone = self.firedrill(Shaping::default()).await?.wall;
-                let rate = (bytes as f64 / alone) as u64;
-                Shaping { total_bytes_per_second: Some(rate), latency: FAR, ..Shaping::default() }
-            }
-        })
+    async fn route(&self, bytes: u64) -> Result<Route, Failure> {
+        let disk = Route { endpoint: None, shaping: Shaping::default(), line: None };
+        if self.case.network == Network::Disk {
+            return Ok(disk);
+        }
+        let server = self.server.ok_or("no S3 server")?;
+        let balanced = match self.case.network {
+            Network::Balanced => (bytes as f64 / self.firedrill(&disk).await?.wall) as u64,
+            _ => 0,
+        };
+        let shaping = self.case.network.shaping(balanced);
+        if !shaping.is_any() {
+            return Ok(Route { endpoint: Some(Endpoint::at(server.address)), ..disk });
+        }
+        let line = Line::start(server.address, shaping)?;
+        Ok(Route { endpoint: Some(Endpoint::at(line.address)), shaping, line: Some(line) })
     }
 
-    async fn firedrill(&self, shaping: Shaping) -> Result<Took, Failure> {
+    /// The processes that stand for a store and a network.
+    fn away(&self, route: &Route) -> Vec<u32> {
+        let server = self.server.map(S3Server::process_id).filter(|_| route.endpoint.is_some());
+        server.into_iter().chain(route.line.as_ref().map(Line::process_id)).collect()
+    }
+
+    async fn firedrill(&self, route: &Route) -> Result<Took, Failure> {
+        let place = match &route.endpoint {
+            Some(endpoint) => endpoint.place(self.case.form.key()),
+            None => Place::local(&self.source.path(self.case.form))?,
+        };
         let mut scratch = Scratch::in_cluster(start(self.install).await?, self.install.version.major);
-        let clocks = Clocks::start(cluster(&scratch)?)?;
-        restore_into(&mut scratch, self.archive(), shaping).await?;
+        let clocks = Clocks::start(cluster(&scratch)?, self.away(route))?;
+        place.restore_into(&mut scratch).await?;
         let took = clocks.stop(cluster(&scratch)?)?;
-        self.source.verify(self.install, cluster(&scratch)?, DATABASE)?;
+        self.source.verify(self.install, cluster(&scratch)?, DATABASE).await?;
         scratch.remove().await?;
         Ok(took)
     }
 
     /// From the first byte that is asked for until everything is in the hands of the system.
-    async fn rival(&self, shaping: Shaping, jobs: usize) -> Result<Took, Failure> {
+    async fn peer(&self, route: &Route, jobs: usize) -> Result<Took, Failure> {
         let server = start(self.install).await?;
-        let copy = self.folder.join("downloaded.dump");
-        let clocks = Clocks::start(&server)?;
-        client(self.install, "createdb", &server, &["-T", "template0", "bench"])?;
-        match self.case.rival {
-            Rival::Local => self.pg_restore(&server, self.archive(), jobs)?,
-            Rival::Download => {
-                download(self.archive(), shaping, File::create(&copy)?).await?;
-                self.pg_restore(&server, &copy, jobs)?;
-            }
-            Rival::Pipe => {
-                let mut tool = command(self.install, "pg_restore", &server, &["-O", "-d", "bench"]);
-                let mut tool = tool.stdin(Stdio::piped()).spawn()?;
-                download(self.archive(), shaping, tool.stdin.take().ok_or("no input")?).await?;
-                if !tool.wait()?.success() {
-                    return Err("pg_restore failed".into());
-                }
+        let copy = self.folder.join("downloaded");
+        let clocks = Clocks::start(&server, self.away(route))?;
+        client(self.install, "createdb", &server, &["-T", "template0", "bench"]).await?;
+        let rival = Rival { install: self.install, server: &server };
+        match (&route.endpoint, self.case.peer) {
+            (None, _) => rival.pg_restore(&self.source.path(self.case.form), jobs).await?,
+            (Some(endpoint), Peer::Aws) => rival.pipe(endpoint, self.case.form).await?,
+            (Some(endpoint), _) => {
+                rival.download(endpoint, self.case.form, &copy).await?;
+                rival.pg_restore(&copy, jobs).await?;
             }
         }
-        client(self.install, "psql", &server, &["-q", "-X", "-d", "bench", "-c", "CHECKPOINT"])?;
+        client(self.install, "psql", &server, &["-q", "-X", "-d", "bench", "-c", "CHECKPOINT"]).await?;
         let took = clocks.stop(&server)?;
-        self.source.verify(self.install, &server, "bench")?;
+        self.source.verify(self.install, &server, "bench").await?;
         server.stop().await?;
-        if self.case.rival == Rival::Download {
+        if copy.is_dir() {
+            std::fs::remove_dir_all(&copy)?;
+        } else if copy.exists() {
             std::fs::remove_file(&copy)?;
         }
         Ok(took)
-    }
-
-    fn pg_restore(&self, server: &Cluster, archive: &Path, jobs: usize) -> Result<(), Failure> {
-        let (jobs, path) = (format!("-j{jobs}"), archive.to_string_lossy());
-        client(self.install, "pg_restore", server, &["-O", &jobs, "-d", "bench", &path])?;
-        Ok(())
     }
 }
 
@@ -268,53 +175,4 @@ fn line_seconds(bytes: u64, shaping: Shaping) -> f64 {
     let alone = shaping.connection_bytes_per_second.map(|rate| rate * connections);
     let rate = [alone, shaping.total_bytes_per_second].into_iter().flatten().min();
     rate.map_or(0.0, |rate| bytes as f64 / rate as f64)
-}
-
-pub fn cluster(scratch: &Scratch) -> Result<&Cluster, Failure> {
-    scratch.cluster().ok_or_else(|| "the scratch has no cluster of its own".into())
-}
-
-async fn open(archive: &Path, shaping: Shaping) -> Result<(Download, u64), Failure> {
-    let folder = archive.parent().ok_or("no folder")?;
-    let location = Location::Directory { path: folder.into() };
-    let store = Store::open_shaped(&location, &Options::default(), shaping).await?;
-    let key = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let object =
-        store.list().await?.objects.into_iter().find(|object| object.key == key).ok_or("no archive")?;
-    Ok((Download::new(&store, &object, 0..object.bytes, Tuning::default()), object.bytes))
-}
-
-async fn download(archive: &Path, shaping: Shaping, mut into: impl Write) -> Result<(), Failure> {
-    let (mut download, _) = open(archive, shaping).await?;
-    while let Some(part) = download.next().await {
-        into.write_all(&part?)?;
-    }
-    Ok(into.flush()?)
-}
-
-/// The whole restore, from the first read to everything on disk.
-pub async fn restore_into(
-    scratch: &mut Scratch,
-    archive: &Path,
-    shaping: Shaping,
-) -> Result<Restored, Failure> {
-    let (download, bytes) = open(archive, shaping).await?;
-    let events = Events::silent();
-    let opened = restore::open(download, bytes, None, std::sync::Arc::default(), &events)
-        .await
-        .map_err(|halted| halted.error)?;
-    scratch.make_database(&opened.toc).await?;
-    let watch = Stopwatch::start();
-    let sample = match read_back()? {
-        ReadBack::All => None,
-        ReadBack::Sample { share_ppm } => Some(Sample { seed: 1, share_ppm }),
-    };
-    let manner = Manner { sample, ..Manner::drill(cores(), copy_form()) };
-    let restored =
-        restore::restore(opened, scratch, manner, watch, &events).await.map_err(|halted| halted.error)?;
-    if !restored.failures.is_empty() {
-        return Err(format!("{:?}", restored.failures).into());
-    }
-    scratch.connect().await?.run("CHECKPOINT").await?;
-    Ok(restored)
 }

@@ -2,7 +2,7 @@
 //! the environment.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::Stdio;
 use std::time::Duration;
 
 use firedrill::drill::settings::server_settings;
@@ -11,6 +11,7 @@ use firedrill::postgres::{
     Cluster, ClusterOptions, InitdbOptions, Install, Isolation, choose_install, find_installs,
     new_directory_name,
 };
+use tokio::process::Command;
 
 pub type Failure = Box<dyn std::error::Error>;
 
@@ -35,28 +36,34 @@ pub fn scratch_parent() -> PathBuf {
     std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
 }
 
-/// Runs a client program of the install against the cluster.
-pub fn client(
+/// Runs a client program of the install against the cluster; its output.
+pub async fn client(
     install: &Install,
     program: &str,
     cluster: &Cluster,
     arguments: &[&str],
 ) -> Result<String, Failure> {
-    let output = command(install, program, cluster, arguments).output()?;
+    run(program, command(install, program, cluster, arguments)).await
+}
+
+/// Runs a program to its end; its output.
+pub async fn run(program: &str, mut command: Command) -> Result<String, Failure> {
+    let output = command.stdin(Stdio::null()).output().await?;
     if !output.status.success() {
         return Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr)).into());
     }
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// A client program of the install, told where the cluster is.
+/// A client program of the install, told where the cluster is. It ends when it is dropped.
 pub fn command(install: &Install, program: &str, cluster: &Cluster, arguments: &[&str]) -> Command {
     let mut command = Command::new(install.bin.join(program));
     command
         .env("PGHOST", cluster.socket_directory())
         .env("PGUSER", cluster.user())
         .env("PGOPTIONS", "-c client_min_messages=warning")
-        .args(arguments);
+        .args(arguments)
+        .kill_on_drop(true);
     command
 }
 

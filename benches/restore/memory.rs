@@ -1,22 +1,24 @@
 //! The peak memory of restore and proof.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::Stdio;
 
 use firedrill::postgres::Install;
 use firedrill::restore::Scratch;
-use firedrill::store::{Shaping, Tuning};
+use firedrill::store::Tuning;
 
 use crate::ONCE;
-use crate::archives::{Database, Source};
-use crate::contest::restore_into;
+use crate::archives::{Database, Form, Source};
 use crate::machine::{Failure, client, install, number, start};
+use crate::place::Place;
+use crate::process::ourselves;
 use crate::proof::read_rows_back;
 
 /// Measures it of the dumps, of tables of text, and of one value.
 pub async fn measure(install: &Install, folder: &Path, rows: u64) -> Result<(), Failure> {
-    let source = Source::make(install, folder, Database::Orders, rows).await?;
-    let mut archives = vec![source.gzip, source.none, source.piped];
+    let forms = [Form::Gzip, Form::Plain, Form::Piped];
+    let source = Source::make(install, folder, Database::Orders, rows, &forms).await?;
+    let mut archives: Vec<PathBuf> = forms.iter().map(|form| source.path(*form)).collect();
     archives.extend(text_archives(install, folder).await?);
     let tuning = Tuning::default();
     let bound = (64 << 20) + tuning.connections.most() as u64 * tuning.part_bytes;
@@ -27,10 +29,7 @@ pub async fn measure(install: &Install, folder: &Path, rows: u64) -> Result<(), 
         tuning.part_bytes >> 20
     );
     for archive in archives {
-        let output = Command::new(std::env::current_exe()?).arg(ONCE).arg(&archive).output()?;
-        let text = String::from_utf8(output.stdout)?;
-        let peak: u64 =
-            text.trim().parse().map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        let peak = peak_of(&archive).await?;
         let name = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
         println!("  {name}, {} MiB: {} MiB", std::fs::metadata(&archive)?.len() >> 20, peak >> 20);
         // One value is held whole, and the bound speaks of rows of a usual size.
@@ -42,11 +41,22 @@ pub async fn measure(install: &Install, folder: &Path, rows: u64) -> Result<(), 
     Ok(())
 }
 
+/// The peak memory of another process that restores and proves one archive.
+async fn peak_of(archive: &Path) -> Result<u64, Failure> {
+    let mut once = tokio::process::Command::from(ourselves(&[ONCE, &archive.to_string_lossy()])?);
+    let mut once = once.stderr(Stdio::piped()).spawn()?;
+    // By its input it knows that we are there. Killed, it would leave its cluster behind.
+    let _held = once.stdin.take();
+    let output = once.wait_with_output().await?;
+    let text = String::from_utf8(output.stdout)?;
+    Ok(text.trim().parse().map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?)
+}
+
 /// Restores and proves one archive in this process, and prints its peak memory.
 pub async fn once(archive: &Path) -> Result<(), Failure> {
     let install = install()?;
     let mut scratch = Scratch::in_cluster(start(&install).await?, install.version.major);
-    let restored = restore_into(&mut scratch, archive, Shaping::default()).await?;
+    let restored = Place::local(archive)?.restore_into(&mut scratch).await?;
     read_rows_back(&restored, &scratch).await?;
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
@@ -75,12 +85,12 @@ async fn text_archives(install: &Install, folder: &Path) -> Result<Vec<PathBuf>,
     }
     let mut archives = Vec::new();
     for (name, select) in made {
-        client(install, "createdb", &cluster, &[&name])?;
+        client(install, "createdb", &cluster, &[&name]).await?;
         let sql = format!("CREATE TABLE t AS SELECT {select}");
-        client(install, "psql", &cluster, &["-q", "-X", "-d", &name, "-c", &sql])?;
+        client(install, "psql", &cluster, &["-q", "-X", "-d", &name, "-c", &sql]).await?;
         let path = folder.join(format!("{name}.dump"));
-        client(install, "pg_dump", &cluster, &["-Fc", "-Z0", "-f", &path.to_string_lossy(), &name])?;
-        client(install, "dropdb", &cluster, &[&name])?;
+        client(install, "pg_dump", &cluster, &["-Fc", "-Z0", "-f", &path.to_string_lossy(), &name]).await?;
+        client(install, "dropdb", &cluster, &[&name]).await?;
         archives.push(path);
     }
     cluster.stop().await?;

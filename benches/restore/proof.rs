@@ -7,17 +7,19 @@ use firedrill::event::Events;
 use firedrill::postgres::{Cluster, Install};
 use firedrill::proof::{self, State};
 use firedrill::restore::{DATABASE, Restored, RowShape, RowsSeen, Scratch};
-use firedrill::store::Shaping;
 
-use crate::archives::Source;
-use crate::contest::{cluster, restore_into};
+use crate::archives::{Form, Source};
 use crate::machine::{Failure, client, cores, median, read_back, start};
+use crate::place::{Place, cluster};
 use crate::took::{Clocks, Took, thread_cpu};
+
+/// The dumps that are proven.
+pub const PROVEN: [Form; 2] = [Form::Gzip, Form::Plain];
 
 /// Restores and proves the dumps several times, and tells what of it the proof was.
 pub async fn measure(install: &Install, source: &Source, times: usize) -> Result<(), Failure> {
-    for archive in [&source.gzip, &source.none] {
-        measure_archive(install, source, archive, times).await?;
+    for form in PROVEN {
+        measure_archive(install, source, &source.path(form), times).await?;
     }
     Ok(())
 }
@@ -59,14 +61,14 @@ struct Proven {
 
 async fn timed_proof(install: &Install, source: &Source, archive: &Path) -> Result<Proven, Failure> {
     let mut scratch = Scratch::in_cluster(start(install).await?, install.version.major);
-    let clocks = Clocks::start(cluster(&scratch)?)?;
-    let restored = restore_into(&mut scratch, archive, Shaping::default()).await?;
+    let clocks = Clocks::start(cluster(&scratch)?, Vec::new())?;
+    let restored = Place::local(archive)?.restore_into(&mut scratch).await?;
     let restore = clocks.stop(cluster(&scratch)?)?;
-    let clocks = Clocks::start(cluster(&scratch)?)?;
+    let clocks = Clocks::start(cluster(&scratch)?, Vec::new())?;
     read_rows_back(&restored, &scratch).await?;
     let proof = clocks.stop(cluster(&scratch)?)?;
-    source.verify(install, cluster(&scratch)?, DATABASE)?;
-    let hashing = hashing(install, cluster(&scratch)?, archive, &restored)?;
+    source.verify(install, cluster(&scratch)?, DATABASE).await?;
+    let hashing = hashing(install, cluster(&scratch)?, archive, &restored).await?;
     scratch.remove().await?;
     Ok(Proven { restore, proof, hashing })
 }
@@ -81,7 +83,7 @@ pub async fn read_rows_back(restored: &Restored, scratch: &Scratch) -> Result<()
 
 /// Seconds of processor time that it takes one thread to hash the archive and the rows of every
 /// table, as a restore does on the way.
-fn hashing(
+async fn hashing(
     install: &Install,
     cluster: &Cluster,
     archive: &Path,
@@ -100,7 +102,7 @@ fn hashing(
     })?;
     for table in &restored.tables {
         let copy = format!("COPY {} TO STDOUT", table.name);
-        let rows = client(install, "psql", cluster, &["-X", "-d", DATABASE, "-c", &copy])?;
+        let rows = client(install, "psql", cluster, &["-X", "-d", DATABASE, "-c", &copy]).await?;
         let mut seen = RowsSeen::default();
         timed(&mut || RowShape::default().take(rows.as_bytes(), &mut seen))?;
         if seen.hash != table.seen.hash {

@@ -14,8 +14,10 @@ pub struct Took {
     pub wall: f64,
     /// What the server and all of its children spent.
     pub server: f64,
-    /// What the client spent: firedrill, or pg_restore.
+    /// What the client spent: firedrill, or the programs that do the same.
     pub client: f64,
+    /// What the store and the line to it spent, which should have had processors of their own.
+    pub away: f64,
 }
 
 impl Took {
@@ -24,9 +26,9 @@ impl Took {
     }
 
     /// How many times as long it took as the line and the processors would have allowed, were
-    /// neither ever idle.
+    /// neither ever idle. The store and the line work on the same processors here.
     pub fn over_the_limit(&self, line_seconds: f64) -> f64 {
-        self.wall / line_seconds.max(self.cpu() / cores() as f64)
+        self.wall / line_seconds.max((self.cpu() + self.away) / cores() as f64)
     }
 }
 
@@ -39,7 +41,8 @@ impl std::fmt::Display for Took {
             self.cpu(),
             self.server,
             self.client
-        )
+        )?;
+        if self.away > 0.0 { write!(f, ", store and line {:3.1}", self.away) } else { Ok(()) }
     }
 }
 
@@ -48,17 +51,27 @@ pub struct Clocks {
     began: Instant,
     server: f64,
     client: f64,
+    away: f64,
+    away_processes: Vec<u32>,
 }
 
 impl Clocks {
-    pub fn start(cluster: &Cluster) -> Result<Clocks, Failure> {
-        Ok(Clocks { server: server_cpu(cluster.server_pid())?, client: client_cpu()?, began: Instant::now() })
+    /// `away_processes` stand for what would be on other machines.
+    pub fn start(cluster: &Cluster, away_processes: Vec<u32>) -> Result<Clocks, Failure> {
+        Ok(Clocks {
+            server: server_cpu(cluster.server_pid())?,
+            client: client_cpu()?,
+            away: processes_cpu(&away_processes)?,
+            away_processes,
+            began: Instant::now(),
+        })
     }
 
     pub fn stop(&self, cluster: &Cluster) -> Result<Took, Failure> {
         let wall = self.began.elapsed().as_secs_f64();
         let (server, client) = (server_cpu(cluster.server_pid())? - self.server, client_cpu()? - self.client);
-        Ok(Took { wall, server, client })
+        let away = processes_cpu(&self.away_processes)? - self.away;
+        Ok(Took { wall, server, client, away })
     }
 }
 
@@ -85,14 +98,6 @@ fn server_cpu(server: u32) -> Result<f64, Failure> {
 }
 
 fn server_cpu_seen(server: u32) -> Result<f64, Failure> {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let fields = |pid: &str| -> Option<Vec<u64>> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // Behind the name of the program, which may hold anything: parent first, times later.
-        let (_, rest) = stat.rsplit_once(')')?;
-        Some(rest.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect())
-    };
-    let sum = |fields: &[u64], count: usize| fields.iter().skip(11).take(count).sum::<u64>();
     let own = fields(&server.to_string()).ok_or("the server is gone")?;
     let mut ticks = sum(&own, 4);
     for process in std::fs::read_dir("/proc")?.flatten() {
@@ -102,4 +107,28 @@ fn server_cpu_seen(server: u32) -> Result<f64, Failure> {
         }
     }
     Ok(ticks as f64 / TICKS_PER_SECOND)
+}
+
+/// Seconds of processor time of processes without children.
+fn processes_cpu(processes: &[u32]) -> Result<f64, Failure> {
+    let mut ticks = 0;
+    for process in processes {
+        ticks += sum(&fields(&process.to_string()).ok_or("the store or the line is gone")?, 2);
+    }
+    Ok(ticks as f64 / TICKS_PER_SECOND)
+}
+
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// What the system tells of a process, from its state on.
+fn fields(pid: &str) -> Option<Vec<u64>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Behind the name of the program, which may hold anything: parent first, times later.
+    let (_, rest) = stat.rsplit_once(')')?;
+    Some(rest.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect())
+}
+
+/// The first so many of its times: user, system, and both of the children that it waited for.
+fn sum(fields: &[u64], count: usize) -> u64 {
+    fields.iter().skip(11).take(count).sum()
 }
