@@ -56,6 +56,25 @@ struct Copied {
     sent: Sent,
 }
 
+impl Copied {
+    /// Takes a piece in, and makes it what is sent: on a thread, so that neither the other
+    /// connections nor the timers of the runtime wait for it.
+    ///
+    /// # Errors
+    /// The thread ended without a word.
+    async fn prepare(&mut self, load: &Arc<Load>, rows: Bytes) -> Result<Prepared, postgres::Error> {
+        let (load, mut seen) = (load.clone(), std::mem::take(&mut self.seen));
+        let preparing = tokio::task::spawn_blocking(move || {
+            let prepared = load.prepare(rows, &mut seen);
+            (prepared, seen)
+        });
+        let lost = |_| postgres::Error::new(postgres::Kind::Protocol, "prepare rows: no answer");
+        let (prepared, seen) = preparing.await.map_err(lost)?;
+        self.seen = seen;
+        Ok(prepared)
+    }
+}
+
 /// One connection.
 pub struct Connection<'a> {
     place: Workplace<'a>,
@@ -157,14 +176,19 @@ impl Connection<'_> {
 
     /// Copies pieces until none is left, or until there is something better to do. The
     /// transaction is ours, since an error at an implicit commit would go unheard.
-    async fn copy(&self, load: &Load, statement: &str, first: Option<&str>) -> Result<(), postgres::Error> {
+    async fn copy(
+        &self,
+        load: &Arc<Load>,
+        statement: &str,
+        first: Option<&str>,
+    ) -> Result<(), postgres::Error> {
         let Some(Piece::Rows(rows)) = load.next().await else { return Ok(()) };
         let first = first.unwrap_or_default();
+        let mut copied = Copied::default();
         // Words of the binary form are read in the session's encoding.
         let encoding = if load.has_binary_form() { "SET LOCAL client_encoding = 'UTF8';" } else { "" };
         self.runner.session().run(&format!("BEGIN; {encoding} {first}")).await?;
-        let mut copied = Copied::default();
-        let mut next = Some(load.prepare(rows));
+        let mut next = Some(copied.prepare(load, rows).await?);
         // A COPY has one form: where the form of the pieces changes, another COPY begins.
         while let Some(piece) = next {
             next = self.copy_pieces(load, statement, piece, &mut copied).await?;
@@ -178,30 +202,28 @@ impl Connection<'_> {
     /// other one is returned.
     async fn copy_pieces(
         &self,
-        load: &Load,
+        load: &Arc<Load>,
         statement: &str,
         mut piece: Prepared,
         copied: &mut Copied,
     ) -> Result<Option<Prepared>, postgres::Error> {
         let binary = piece.binary.is_some();
-        let rows_before = copied.seen.hash.rows();
+        let mut sent = 0;
         let mut copy = self.runner.session().copy_in(&self.in_form(load, statement, binary)).await?;
         if binary {
             copy.send(Bytes::from_static(binary::HEADER)).await?;
         }
         let other = loop {
-            let before = copied.seen.hash.rows();
-            // The text is hashed in either form, and compared with text that the server writes.
-            load.shape.take(&piece.text, &mut copied.seen);
             copied.sent.count(binary);
-            let bytes = piece.text.len();
+            let (rows, bytes) = (piece.rows, piece.text.len());
             copy.send(piece.binary.unwrap_or(piece.text)).await?;
-            self.tell_loaded(load, copied.seen.hash.rows() - before, bytes);
+            sent += rows;
+            self.tell_loaded(load, rows, bytes);
             if load.failed() || (load.can_spare_a_connection() && self.place.board.has_other_work()) {
                 break None;
             }
             let Some(Piece::Rows(rows)) = load.next().await else { break None };
-            piece = load.prepare(rows);
+            piece = copied.prepare(load, rows).await?;
             if piece.binary.is_some() != binary {
                 break Some(piece);
             }
@@ -209,7 +231,7 @@ impl Connection<'_> {
         if binary {
             copy.send(Bytes::from_static(binary::TRAILER)).await?;
         }
-        let (sent, taken) = (copied.seen.hash.rows() - rows_before, copy.finish().await?);
+        let taken = copy.finish().await?;
         if sent == taken { Ok(other) } else { Err(miscounted(sent, taken)) }
     }
 

@@ -41,6 +41,8 @@ pub struct Prepared {
     pub text: Bytes,
     /// The same in the binary form.
     pub binary: Option<Bytes>,
+    /// How many rows they are.
+    pub rows: u64,
 }
 
 /// How many pieces were sent in which form.
@@ -238,8 +240,11 @@ impl Load {
         self.columns.is_some()
     }
 
-    /// The piece as it is sent.
-    pub fn prepare(&self, text: Bytes) -> Prepared {
+    /// The piece as it is sent, when it was added to what was seen before.
+    pub fn prepare(&self, text: Bytes, seen: &mut RowsSeen) -> Prepared {
+        let rows_before = seen.hash.rows();
+        // The text is hashed in either form, and compared with text that the server writes.
+        self.shape.take(&text, seen);
         let binary = self.columns.as_ref().filter(|_| self.converting_pays());
         let binary = binary.and_then(|columns| {
             let converted = columns.convert(&text);
@@ -247,7 +252,7 @@ impl Load {
             counter.fetch_add(1, Ordering::Relaxed);
             converted.map(Bytes::from)
         });
-        Prepared { text, binary }
+        Prepared { text, binary, rows: seen.hash.rows() - rows_before }
     }
 
     /// A table full of odd values is not converted in vain to its end.
