@@ -260,7 +260,8 @@ impl Recovery<'_> {
         let rules = self.request.rules;
         let (jobs, plan) = (self.request.jobs, &self.request.service.restore);
         let copy_connections = plan.copying(jobs);
-        let manner = Manner { jobs, copy_connections, copy: plan.copy, rules, sample: None };
+        let tables_at_once = plan.begun_at_once(jobs);
+        let manner = Manner { copy_connections, tables_at_once, rules, ..Manner::drill(jobs, plan.copy) };
         let restored = restore::go_on(opened, scratch, manner, Some(&mut marks), self.watch, self.events)
             .await
             .map_err(|halted| halted.error.reason())?;

@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use bytes::Bytes;
 
-use crate::archive::entry::DataPosition;
+use crate::archive::entry::{DataPosition, Entry};
 use crate::archive::error::Error;
 use crate::archive::toc::Toc;
 use crate::archive::wire::{int, oid};
@@ -103,7 +103,16 @@ enum State {
 impl BlockWalker {
     /// A walker that expects the blocks `toc` announces, from the first byte behind it on.
     pub fn new(toc: &Toc) -> BlockWalker {
-        let with_data = toc.entries.iter().filter(|entry| entry.has_data);
+        BlockWalker::of(toc, toc.bytes, |entry| entry.has_data)
+    }
+
+    /// A walker over the block of one entry alone, from its first byte on, at that position.
+    pub fn of_block(toc: &Toc, id: u32, position: u64) -> BlockWalker {
+        BlockWalker::of(toc, position, |entry| entry.has_data && entry.id == id)
+    }
+
+    fn of(toc: &Toc, at: u64, is_expected: impl Fn(&Entry) -> bool) -> BlockWalker {
+        let with_data = toc.entries.iter().filter(|entry| is_expected(entry));
         let expected: VecDeque<Expected> = with_data
             .map(|entry| Expected {
                 id: entry.id,
@@ -114,7 +123,7 @@ impl BlockWalker {
             .collect();
         BlockWalker {
             int_bytes: usize::from(toc.header.int_bytes),
-            at: toc.bytes,
+            at,
             state: if expected.is_empty() { State::Done } else { State::Block },
             expected,
             large_objects: toc.large_objects.clone(),

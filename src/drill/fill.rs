@@ -295,6 +295,8 @@ pub fn restored(
         invalid_indexes: None,
         unvalidated_constraints: None,
         placeholder_roles: restored.placeholder_roles.clone(),
+        tables_at_once: plan.begun_at_once(jobs).most as u64,
+        read_twice_bytes: restored.read.read_twice_bytes,
         staged_bytes,
         spans: spans(restored),
     }

@@ -296,6 +296,7 @@ impl Stages<'_> {
             rules: scratch.rules(),
             sample: self.sample(),
             copy_connections: self.service.restore.copying(self.jobs()),
+            tables_at_once: self.service.restore.begun_at_once(self.jobs()),
             ..Manner::drill(self.jobs(), self.service.restore.copy)
         }
     }

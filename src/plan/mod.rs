@@ -37,6 +37,7 @@ pub use proof::{Amcheck, Proof, StampDemand};
 pub use read_back::ReadBack;
 pub use service::{
     Backup, CopyForm, Engine, Minimum, Restore, Scratch, ScratchServer, Select, Service, Settings,
+    TABLES_AT_ONCE_MAX, TablesAtOnce,
 };
 pub use show::to_toml;
 pub use table_name::TableName;

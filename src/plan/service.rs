@@ -202,6 +202,19 @@ impl Settings {
     }
 }
 
+/// More tables of one archive are never begun at once: each has a reader with buffers of its own.
+pub const TABLES_AT_ONCE_MAX: usize = 5;
+
+/// How many tables of an archive in the custom format are begun at once. All but one of them are
+/// read twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TablesAtOnce {
+    /// So many, at most; at least one.
+    pub most: usize,
+    /// Whenever connections have nothing to do; else only while the store gives more than is taken.
+    pub pinned: bool,
+}
+
 /// How wide the restore works; `None` leaves the choice to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restore {
@@ -209,6 +222,9 @@ pub struct Restore {
     pub jobs: Option<usize>,
     /// So many of them, at most, take rows at once; 1 to 256, and never more than there are.
     pub copy_connections: Option<usize>,
+    /// So many tables of an archive in the custom format are begun at once, at most; 1 to 5. All
+    /// but one are read twice.
+    pub tables_at_once: Option<usize>,
     /// Connections to the store, 1 to 256; without a number as many as pay.
     pub connections: Option<usize>,
     /// How much one ranged read asks for: 64 KiB to 1 GiB.
@@ -223,6 +239,13 @@ impl Restore {
     /// How many of so many connections to the scratch server take rows at once, at most.
     pub fn copying(&self, jobs: usize) -> usize {
         self.copy_connections.map_or(jobs, |most| most.min(jobs))
+    }
+
+    /// How many tables of an archive are begun at once where so many connections to the scratch
+    /// server work.
+    pub fn begun_at_once(&self, jobs: usize) -> TablesAtOnce {
+        let most = self.tables_at_once.unwrap_or(jobs).clamp(1, TABLES_AT_ONCE_MAX);
+        TablesAtOnce { most, pinned: self.tables_at_once.is_some() }
     }
 
     /// How the store is read: as the plan says, and by default where it says nothing.

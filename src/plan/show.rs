@@ -213,6 +213,7 @@ fn restore(section: &mut Section<'_>, restore: &Restore) {
     section.quoted("engine", restore.engine.as_str());
     section.number("jobs", restore.jobs);
     section.number("copy_connections", restore.copy_connections);
+    section.number("tables_at_once", restore.tables_at_once);
     section.number("connections", restore.connections);
     section.some("part", restore.part_bytes.map(size::text));
     section.quoted("copy", restore.copy.as_str());

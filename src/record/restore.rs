@@ -23,7 +23,7 @@ pub struct Restore {
     pub store_connections: u64,
     /// Why they were so many.
     pub store_window: StoreWindow,
-    /// The size of such a read.
+    /// The size of such a read, at most.
     pub part_bytes: u64,
     /// In which form the rows went to the server. They are always read back as text.
     pub copy: Copied,
@@ -49,6 +49,10 @@ pub struct Restore {
     pub unvalidated_constraints: Option<u64>,
     /// Roles of the source that were made without login, by name.
     pub placeholder_roles: Vec<String>,
+    /// So many tables of an archive in the custom format were begun at once, at most.
+    pub tables_at_once: u64,
+    /// Bytes of the backup that were read a second time for that.
+    pub read_twice_bytes: u64,
     /// Bytes of the backup that were put on a local disk on the way.
     pub staged_bytes: u64,
     /// What went on inside, as start and length. They overlap and are never added up.

@@ -1,7 +1,7 @@
 //! The board between the stream and the connections: what is open, what may be taken next,
 //! what came of it.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ pub enum Work {
     Mark(Box<(Arc<Load>, Loaded)>),
 }
 
+/// A connection between two pieces of work is not one that has nothing to do.
+const SPARE_FOR: Duration = Duration::from_millis(5);
+
 /// What may be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
@@ -46,6 +49,12 @@ pub struct Board {
     state: Mutex<State>,
     changed: Notify,
     idle: AtomicUsize,
+    /// The store gives more than is taken.
+    store_keeps_up: AtomicBool,
+    /// Somebody may have nothing to do, or no more can be done for it.
+    spared: Notify,
+    /// The archive was read to its end, in order.
+    order_over: AtomicBool,
     /// Bounds the loads that are open at once, and with them memory.
     openings: Arc<Semaphore>,
     /// Connections that take rows at once, at most.
@@ -126,6 +135,9 @@ impl Board {
             }),
             changed: Notify::new(),
             idle: AtomicUsize::new(0),
+            store_keeps_up: AtomicBool::new(false),
+            spared: Notify::new(),
+            order_over: AtomicBool::new(false),
             openings: Arc::new(Semaphore::new(loads_open_max)),
             copy_connections_max: copy_connections_max.max(1),
             cancel: abandoned.child_token(),
@@ -147,6 +159,51 @@ impl Board {
             Wait::Rows => rows,
         };
         sum.fetch_add(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether the store gives more than is taken, as it seems now.
+    pub fn store_keeps_up(&self, keeps_up: bool) {
+        self.store_keeps_up.store(keeps_up, Ordering::SeqCst);
+        if keeps_up {
+            self.spared.notify_waiters();
+        }
+    }
+
+    /// The archive was read to its end: nothing is left to be read ahead.
+    pub fn order_over(&self) {
+        self.order_over.store(true, Ordering::SeqCst);
+        self.spared.notify_waiters();
+    }
+
+    /// Waits until a connection has nothing to do although the store gives more than is taken, or
+    /// whatever it gives; `false` when that would come too late.
+    pub async fn spare(&self, whatever_it_gives: bool) -> bool {
+        loop {
+            let spared = self.spared.notified();
+            tokio::pin!(spared);
+            spared.as_mut().enable();
+            if self.cancel.is_cancelled() || self.order_over.load(Ordering::SeqCst) {
+                return false;
+            }
+            let gives = || whatever_it_gives || self.store_keeps_up.load(Ordering::SeqCst);
+            if gives() && self.has_spare() {
+                tokio::time::sleep(SPARE_FOR).await;
+                if gives() && self.has_spare() {
+                    return true;
+                }
+            }
+            tokio::select! {
+                () = spared => {}
+                () = self.cancel.cancelled() => {}
+            }
+        }
+    }
+
+    fn has_spare(&self) -> bool {
+        let state = self.state();
+        let copying: usize = state.loads.iter().map(|(load, _)| load.connections()).sum();
+        let unmanned = state.loads.iter().filter(|(load, _)| load.connections() == 0).count();
+        self.idle() > unmanned && copying + unmanned < self.copy_connections_max && !state.schedule.has_next()
     }
 
     /// Tells how long was waited in all.
@@ -251,6 +308,7 @@ impl Board {
                 Look::Wait => {
                     let began = self.elapsed();
                     self.idle.fetch_add(1, Ordering::SeqCst);
+                    self.spared.notify_waiters();
                     changed.await;
                     self.idle.fetch_sub(1, Ordering::SeqCst);
                     self.waited(Wait::Rows, began);

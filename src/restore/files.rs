@@ -223,7 +223,7 @@ impl Files {
             events,
         };
         let reading = (0..lanes).map(|_| {
-            let reader = Reader::new(board.clone(), Ways::new(), self.toc.clone());
+            let reader = Reader::new(board.clone(), Arc::default(), self.toc.clone());
             let lane = Lane { reader, board: board.clone(), shared: shared.clone(), halted: false };
             let store = self.store.clone();
             tokio::task::spawn_blocking(move || lane.run(&store))

@@ -4,6 +4,7 @@
 //! download → sums → (layers undone, on a thread of their own) → whoever asks
 //! ```
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use crate::restore::Error;
 use crate::restore::checksum::Summer;
 use crate::restore::stream::Read;
 use crate::restore::unwrap::{Given, Unwrapping};
-use crate::store::{ChecksumAlgorithm, Download};
+use crate::store::{ChecksumAlgorithm, Download, Tuning};
 use crate::verdict::Blame;
 
 /// A download on its way through the sums, and out of the layers around the archive in it.
@@ -133,6 +134,19 @@ impl Input {
         }
     }
 
+    /// Whether the store gives more than is taken, as far as is known.
+    pub fn has_next(&self) -> bool {
+        matches!(&self.flow, Flow::Plain(summed) if summed.download.has_next())
+    }
+
+    /// Another download of the object, where what is stored is what is given.
+    pub fn beside(&self, range: Range<u64>, tuning: Tuning) -> Option<Download> {
+        match &self.flow {
+            Flow::Plain(summed) => Some(summed.download.beside(range, tuning)),
+            _ => None,
+        }
+    }
+
     /// The layers around the archive, outermost first, as far as they were read.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
@@ -167,7 +181,7 @@ impl Input {
         }?;
         let bytes = summed.summer.bytes();
         let (digest, checksum) = summed.summer.finish();
-        Some(Read { digest, checksum, bytes, trailing_bytes: 0, layers: self.layers })
+        Some(Read { digest, checksum, bytes, trailing_bytes: 0, read_twice_bytes: 0, layers: self.layers })
     }
 
     /// What was read, once [`Input::next`] has given none.

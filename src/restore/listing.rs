@@ -46,6 +46,7 @@ impl FileListing {
             digest: hasher.finish(),
             checksum: None,
             bytes: self.bytes,
+            read_twice_bytes: 0,
             trailing_bytes,
             layers: Vec::new(),
         }

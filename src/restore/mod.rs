@@ -6,15 +6,18 @@
 //!           constraints beside them as soon as their tables are complete → grants → refreshes
 //! ```
 //!
-//! The object is read once, from its first byte to its last, so that its digest covers what
-//! was restored. Nothing is staged on disk, except by the other engine ([`spooled`]).
+//! The object is read from its first byte to its last, so that its digest covers what was
+//! restored. Tables that are loaded before their turn ([`ahead`]) are read twice and held against
+//! it. Nothing is staged on disk, except by the other engine ([`spooled`]).
 
 mod again;
+mod ahead;
 mod before;
 pub mod binary;
 mod board;
 mod checksum;
 mod chunks;
+mod claims;
 mod connection;
 mod entry;
 mod error;
@@ -35,6 +38,7 @@ mod sample;
 mod schedule;
 mod scratch;
 mod shape;
+mod source;
 mod spans;
 pub mod spooled;
 mod stream;
@@ -70,12 +74,10 @@ pub use stream::{Body, Opened, Read};
 pub use unsteady::{Amounts, RowHashes, Unsteady, UnsteadyFields, unsteady_types};
 pub use zone::ZoneSamples;
 
-use crate::archive::{
-    CopyTarget, Entry, Front, InsertColumn, Kind, Opening, SNIFF_BYTES, Toc, Walker, sniff,
-};
+use crate::archive::{CopyTarget, Entry, Front, InsertColumn, Kind, Opening, SNIFF_BYTES, Toc, sniff};
 use crate::clock::Stopwatch;
 use crate::event::{EventKind, Events};
-use crate::plan::CopyForm;
+use crate::plan::{self, CopyForm, TablesAtOnce};
 use crate::restore::before::{Before, Task};
 use crate::restore::board::{Board, Outcome};
 use crate::restore::connection::Workplace;
@@ -85,7 +87,7 @@ use crate::restore::load::{Load, Loaded, Way};
 use crate::restore::policy::{Disposition, Rows};
 use crate::restore::roles::Roles;
 use crate::restore::schedule::Schedule;
-use crate::restore::stream::{Reader, Ways};
+use crate::restore::source::Source;
 use crate::store::{ChecksumAlgorithm, Download};
 
 /// Everything that came of a restore.
@@ -156,6 +158,8 @@ pub struct Manner {
     pub jobs: usize,
     /// So many of them, at most, take rows at once; at least one. The others are left to indexes.
     pub copy_connections: usize,
+    /// How many tables of an archive are begun at once.
+    pub tables_at_once: TablesAtOnce,
     /// In which form rows are sent.
     pub copy: CopyForm,
     /// What of the archive is restored.
@@ -167,7 +171,8 @@ pub struct Manner {
 impl Manner {
     /// That of a drill.
     pub fn drill(jobs: usize, copy: CopyForm) -> Manner {
-        Manner { jobs, copy_connections: jobs, copy, rules: Rules::drill(), sample: None }
+        let (copy_connections, tables_at_once) = (jobs, plan::Restore::default().begun_at_once(jobs));
+        Manner { jobs, copy_connections, tables_at_once, copy, rules: Rules::drill(), sample: None }
     }
 
     /// What is done beside a definition where nothing is marked.
@@ -277,43 +282,6 @@ impl Archive {
     }
 }
 
-/// Where the data behind a table of contents comes from.
-enum Source {
-    Stream(Box<(Walker, Bytes, Input)>),
-    Files(Box<Files>),
-}
-
-impl Source {
-    /// The blocks of an opened archive; none of a script, which has none.
-    fn of_blocks(opened: Opened) -> Option<Source> {
-        match opened {
-            Opened { input, body: Body::Blocks { walker, rest }, .. } => {
-                Some(Source::Stream(Box::new((*walker, rest, input))))
-            }
-            Opened { body: Body::Script(_), .. } => None,
-        }
-    }
-
-    /// Begins to read it to its end, for the board.
-    fn read(
-        self,
-        board: Arc<Board>,
-        ways: Ways,
-        toc: Arc<Toc>,
-        jobs: usize,
-        events: &Events,
-    ) -> tokio::task::JoinHandle<Result<Read, Error>> {
-        match self {
-            Source::Stream(stream) => {
-                let reader = Reader::new(board, ways, toc);
-                let (walker, rest, input) = *stream;
-                tokio::task::spawn_blocking(move || reader.run(walker, rest, input))
-            }
-            Source::Files(files) => tokio::spawn(files.run(board, ways, jobs, events.clone())),
-        }
-    }
-}
-
 impl From<Opened> for Archive {
     fn from(opened: Opened) -> Archive {
         Archive::Stream(Box::new(opened))
@@ -357,19 +325,16 @@ pub async fn go_on(
     let Manner { jobs, rules, .. } = manner;
     let archive = archive.into();
     let stored = archive.stored_bytes();
-    let (toc, source) = match archive {
-        Archive::Files(files) => (files.toc.clone(), Source::Files(files)),
-        Archive::Stream(opened) => match *opened {
-            Opened { toc, input, body: Body::Blocks { walker, rest }, .. } => {
-                (toc, Source::Stream(Box::new((*walker, rest, input))))
-            }
-            Opened { body: Body::Script(_), .. } if marks.as_ref().is_some_and(|marks| marks.resumed()) => {
-                return Err(not_resumable().into());
-            }
-            Opened { toc, input, body: Body::Script(script), .. } => {
-                return plain::restore(toc, *script, input, scratch, manner, watch, events).await;
-            }
-        },
+    let toc = archive.toc().clone();
+    let source = match Source::of(archive) {
+        Ok(source) => source,
+        Err(_) if marks.as_ref().is_some_and(|marks| marks.resumed()) => {
+            return Err(not_resumable().into());
+        }
+        Err(plain) => {
+            let (script, input) = *plain;
+            return plain::restore(toc, *script, input, scratch, manner, watch, events).await;
+        }
     };
     let dispositions = policy::decide(&toc, scratch.server_major(), rules)?;
     let roles = Roles::new(scratch.connect().await?, rules.makes_roles());
@@ -399,7 +364,7 @@ pub async fn go_on(
     }
     done_before(&toc, &dispositions, done, &board);
     let abandon = board.abandoned.clone().drop_guard();
-    let reading = source.read(board.clone(), decided.ways, toc.clone(), jobs, events);
+    let reading = source.read(board.clone(), decided.ways, toc.clone(), manner, events);
     let place = Workplace { scratch, toc: &toc, board: &board, roles: &roles, how, events };
     let working = work(place, jobs);
     let (worked, read) = tokio::join!(working, join_reader(reading, &board));

@@ -1,7 +1,8 @@
-//! The archive as one stream, read once and in order: hashed, walked, decoded, handed over.
+//! The archive as one stream, read in order: hashed, walked, decoded, handed over.
 //!
 //! One thread reads, hashes and walks; each open block has a decoder thread of its own. All
-//! queues are bounded, so the slowest of network, decoding and server sets the pace.
+//! queues are bounded, so the slowest of network, decoding and server sets the pace. Where that is
+//! the server although connections to it have nothing to do, [`Ahead`] reads other blocks for them.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -13,10 +14,12 @@ use tokio::runtime::Handle;
 use crate::archive::{
     Compression, Decoded, InsertColumn, InsertReader, Layer, Piece as Block, RowReader, Toc, Walker, decode,
 };
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::restore::Error;
+use crate::restore::ahead::Ahead;
 use crate::restore::board::{Board, Wait};
 use crate::restore::chunks::{Message, Stream, stream, stream_behind};
+use crate::restore::claims::{Claim, Claims};
 use crate::restore::input::Input;
 use crate::restore::load::{Feed, Load, Piece, Planned, Way};
 use crate::restore::plain::Script;
@@ -42,6 +45,8 @@ pub struct Read {
     pub bytes: u64,
     /// Bytes after the last block that belong to nothing.
     pub trailing_bytes: u64,
+    /// Bytes that were read a second time, so that several tables could be loaded at once.
+    pub read_twice_bytes: u64,
     /// The layers around the archive, outermost first, and what of them was seen to hold.
     pub layers: Vec<Layer>,
 }
@@ -71,30 +76,111 @@ pub enum Body {
     Script(Box<Script>),
 }
 
-/// The reading thread.
+/// What the reader of a stream is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// To go through it in order.
+    Whole,
+    /// To take blocks that the other has not come to.
+    Ahead,
+}
+
+/// A thread that reads.
 pub struct Reader {
     board: Arc<Board>,
-    ways: Ways,
+    claims: Arc<Claims>,
     toc: Arc<Toc>,
     runtime: Handle,
+    task: Task,
     /// How the stream that begins next is compressed.
     pub compression: Compression,
-    open: Option<SyncSender<Message>>,
+    open: Open,
+    pace: Pace,
+}
+
+/// How the store keeps up, by the time that was spent waiting for it of late.
+#[derive(Debug, Default)]
+struct Pace {
+    waited_seconds: f64,
+    seconds: f64,
+    last: Duration,
+}
+
+/// After that time a wait counts half.
+const HALF_LIFE_SECONDS: f64 = 0.25;
+/// The share of the time that may be spent waiting for a store that keeps up.
+const WAITING: f64 = 0.1;
+
+impl Pace {
+    /// A part came at the moment `now`, after such a wait for it.
+    fn part(&mut self, waited: Duration, now: Duration) {
+        let since = now.saturating_sub(self.last);
+        self.last = now;
+        let left = (-since.as_secs_f64() / HALF_LIFE_SECONDS).exp2();
+        self.waited_seconds = self.waited_seconds * left + waited.as_secs_f64();
+        self.seconds = self.seconds * left + since.as_secs_f64();
+    }
+
+    fn keeps_up(&self) -> bool {
+        self.waited_seconds < self.seconds * WAITING
+    }
+}
+
+/// What happens to the block that is being read.
+enum Open {
+    /// It is read over.
+    Nothing,
+    /// It goes to a decoder; and what is read twice is summed.
+    Load(SyncSender<Message>, Option<(u32, Hasher)>),
+    /// Another reader has taken it, and it is only summed.
+    Passed(u32, Hasher),
 }
 
 impl Reader {
     /// A reader that hands over to `board`. Must be made inside the runtime.
-    pub fn new(board: Arc<Board>, ways: Ways, toc: Arc<Toc>) -> Reader {
+    pub fn new(board: Arc<Board>, claims: Arc<Claims>, toc: Arc<Toc>) -> Reader {
         let compression = toc.header.compression;
-        Reader { board, ways, toc, runtime: Handle::current(), compression, open: None }
+        let (runtime, task, open) = (Handle::current(), Task::Whole, Open::Nothing);
+        let pace = Pace { last: board.elapsed(), ..Pace::default() };
+        Reader { board, claims, toc, runtime, task, compression, open, pace }
+    }
+
+    /// Another one, that takes blocks before this one comes to them.
+    pub fn ahead(board: Arc<Board>, claims: Arc<Claims>, toc: Arc<Toc>) -> Reader {
+        Reader { task: Task::Ahead, ..Reader::new(board, claims, toc) }
     }
 
     /// Reads to the end of the object, whatever happens to its contents: the digest says
-    /// whether a second reading would find the same bytes. Blocks; runs on a thread.
+    /// whether a second reading would find the same bytes. Blocks; runs on a thread. `ahead` loads
+    /// other tables meanwhile.
     ///
     /// # Errors
     /// The store would not give all bytes. What is wrong with the archive goes to the board.
-    pub fn run(mut self, walker: Walker, rest: Bytes, mut input: Input) -> Result<Read, Error> {
+    pub fn run(
+        mut self,
+        walker: Walker,
+        rest: Bytes,
+        mut input: Input,
+        ahead: Option<Ahead>,
+    ) -> Result<Read, Error> {
+        let ahead = ahead.map(|ahead| self.runtime.spawn_blocking(move || ahead.run()));
+        let read = self.walk(walker, rest, &mut input);
+        self.board.order_over();
+        if let Some(ahead) = ahead {
+            let ran = self.runtime.block_on(ahead);
+            let ran = ran.unwrap_or_else(|_| Err(Error::lost("the reading ahead")));
+            if let Err(error) = ran.and_then(|()| self.claims.check()) {
+                self.halt(error);
+            }
+        }
+        self.board.stream_over();
+        let trailing_bytes = read?;
+        let read_twice_bytes = self.claims.read_twice_bytes();
+        Ok(Read { trailing_bytes, read_twice_bytes, ..input.finish()? })
+    }
+
+    /// Reads to the end, and tells how many bytes belong to nothing.
+    fn walk(&mut self, walker: Walker, rest: Bytes, input: &mut Input) -> Result<u64, Error> {
         let mut walker = Some(walker);
         let mut blocks = Vec::new();
         let mut part = Some(rest);
@@ -107,43 +193,47 @@ impl Reader {
                     self.halt(error);
                 }
             }
-            part = match self.next_part(&mut input) {
+            part = match self.next_part(input) {
                 Err(error) if error.reason().code.blame() == Blame::Backup => {
                     walker = None;
                     self.halt(error);
-                    self.next_part(&mut input)
+                    self.next_part(input)
                 }
                 part => part,
             }
             .inspect_err(|error| self.halt(error.clone()))?;
         }
-        let trailing_bytes = match walker.map(Walker::finish) {
-            Some(Ok(trailer)) => trailer.unread_bytes,
+        match walker.map(Walker::finish) {
+            Some(Ok(trailer)) => Ok(trailer.unread_bytes),
             Some(Err(error)) => {
                 self.halt(Error::archive(&error));
-                0
+                Ok(0)
             }
-            None => 0,
-        };
-        self.board.stream_over();
-        Ok(Read { trailing_bytes, ..input.finish()? })
+            None => Ok(0),
+        }
     }
 
     /// Says why first, and then cuts off the decoder, which could only say that it was.
     pub fn halt(&mut self, error: Error) {
         self.board.halt(error);
-        self.open = None;
+        self.open = Open::Nothing;
     }
 
     /// How the rows of an entry are put, for a reader that was not told before.
     pub fn plan(&mut self, id: u32, way: Option<Planned>) {
-        self.ways.extend(way.map(|way| (id, way)));
+        if let Some(way) = way {
+            self.claims.add(id, way);
+        }
     }
 
-    fn next_part(&self, input: &mut Input) -> Result<Option<Bytes>, Error> {
+    fn next_part(&mut self, input: &mut Input) -> Result<Option<Bytes>, Error> {
         let began = self.board.elapsed();
+        let was_there = input.has_next();
         let part = self.wait_for(input.next())?;
         self.board.waited(Wait::Store, began);
+        let waited = if was_there { Duration::ZERO } else { self.board.elapsed().saturating_sub(began) };
+        self.pace.part(waited, self.board.elapsed());
+        self.board.store_keeps_up(self.pace.keeps_up());
         if part.is_some() {
             self.board.note(Kind::Download, began);
         }
@@ -173,36 +263,66 @@ impl Reader {
     pub fn hand_over(&mut self, blocks: &mut Vec<Block>) -> Result<(), Error> {
         for block in blocks.drain(..) {
             match block {
+                Block::LargeObjects { .. } if self.task == Task::Ahead => self.open = Open::Nothing,
                 Block::TableData { id } | Block::LargeObjects { id } => self.open = self.open_block(id)?,
                 Block::LargeObject { oid } => {
                     let compression = self.compression;
                     self.send(Message::LargeObject { oid, compression });
                 }
-                Block::Chunk(chunk) => self.send(Message::Chunk(chunk)),
+                Block::Chunk(chunk) => {
+                    self.sum(&chunk);
+                    self.send(Message::Chunk(chunk));
+                }
                 Block::LargeObjectEnd => self.send(Message::End),
                 Block::BlockEnd => {
                     self.send(Message::BlockEnd);
-                    self.open = None;
+                    self.block_over();
                 }
             }
         }
         Ok(())
     }
 
-    /// A decoder that has given up is not an error here: it has told the board why.
-    fn send(&mut self, message: Message) {
-        if self.open.as_ref().is_some_and(|open| open.send(message).is_err()) {
-            self.open = None;
+    fn sum(&mut self, chunk: &Bytes) {
+        if let Open::Load(_, Some((_, hasher))) | Open::Passed(_, hasher) = &mut self.open {
+            hasher.update(chunk);
         }
     }
 
-    /// Starts the decoder of a block. Blocks of entries that nobody wants are read over.
-    fn open_block(&mut self, id: u32) -> Result<Option<SyncSender<Message>>, Error> {
-        let Some(planned) = self.ways.remove(&id) else { return Ok(None) };
+    fn block_over(&mut self) {
+        match std::mem::replace(&mut self.open, Open::Nothing) {
+            Open::Load(_, Some((id, hasher))) => self.claims.loaded(id, hasher.finish()),
+            Open::Passed(id, hasher) => self.claims.passed(id, hasher.finish()),
+            Open::Load(_, None) | Open::Nothing => {}
+        }
+    }
+
+    /// A decoder that has given up is not an error here: it has told the board why.
+    fn send(&mut self, message: Message) {
+        if let Open::Load(open, _) = &self.open
+            && open.send(message).is_err()
+        {
+            self.open = Open::Nothing;
+        }
+    }
+
+    /// Decides about a block. One of an entry that nobody wants is read over.
+    fn open_block(&mut self, id: u32) -> Result<Open, Error> {
+        let (planned, summed) = match self.task {
+            Task::Whole => match self.claims.take(id) {
+                Claim::Mine(planned) => (*planned, None),
+                Claim::Ahead => return Ok(Open::Passed(id, Hasher::default())),
+                Claim::Nobodys => return Ok(Open::Nothing),
+            },
+            Task::Ahead => match self.claims.take_ahead(id) {
+                Some(planned) => (planned, Some((id, Hasher::default()))),
+                None => return Ok(Open::Nothing),
+            },
+        };
         let stored_bytes = planned.stored_bytes;
         let (load, feed) = Load::open(id, planned);
         if self.runtime.block_on(self.board.open(load, stored_bytes)).is_none() {
-            return Ok(None);
+            return Ok(Open::Nothing);
         }
         let (sender, receiver) = sync_channel(CHUNKS_WAITING_MAX);
         let decoder = Decoder {
@@ -214,7 +334,12 @@ impl Reader {
             began: self.board.elapsed(),
         };
         self.runtime.spawn_blocking(move || decoder.run(receiver));
-        Ok(Some(sender))
+        Ok(Open::Load(sender, summed))
+    }
+
+    /// Whether rows of a block are being handed over.
+    pub fn is_loading(&self) -> bool {
+        matches!(self.open, Open::Load(..))
     }
 }
 

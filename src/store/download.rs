@@ -17,7 +17,8 @@ use crate::store::{READ_BYTES_MAX, Store};
 pub struct Tuning {
     /// Parts that are fetched at the same time, each by a request of its own.
     pub connections: Connections,
-    /// The size of a part; the last may be smaller. 0 counts as 1.
+    /// The size of a part; the last may be smaller. 0 counts as 1. With adaptive connections it is
+    /// that of the largest.
     pub part_bytes: u64,
 }
 
@@ -44,6 +45,22 @@ impl Tuning {
     }
 }
 
+/// With adaptive connections no part is smaller but the last.
+const PART_BYTES_MIN: u64 = 1 << 20;
+
+/// How large the next part is, of a download that has asked for `asked` bytes and not for `left`.
+///
+/// Parts that share a slow line all come late: it would be idle behind its consumer at the
+/// beginning, and the consumer behind the line at the end. So they grow from small ones and
+/// shrink to small ones again, and neither has to wait for more than a share of the whole.
+fn part_size(tuning: Tuning, window: usize, asked: u64, left: u64) -> u64 {
+    if matches!(tuning.connections, Connections::Pinned(_)) {
+        return tuning.part_bytes;
+    }
+    let share = asked.min(left) / (2 * window as u64);
+    share.clamp(PART_BYTES_MIN.min(tuning.part_bytes), tuning.part_bytes)
+}
+
 /// The bytes of a range of one object, in order.
 ///
 /// Each part is a task of its own, so that reads go on while the consumer is busy. Parts in
@@ -54,7 +71,8 @@ pub struct Download {
     store: Store,
     object: Object,
     rest: Range<u64>,
-    part_bytes: u64,
+    asked: u64,
+    tuning: Tuning,
     window: Window,
     opened_at: Instant,
     parts: VecDeque<AbortOnDropHandle<Result<Bytes, Error>>>,
@@ -67,11 +85,22 @@ impl Download {
             store: store.clone(),
             object: object.clone(),
             rest: range,
-            part_bytes: tuning.part_bytes.clamp(1, READ_BYTES_MAX),
+            asked: 0,
+            tuning: Tuning { part_bytes: tuning.part_bytes.clamp(1, READ_BYTES_MAX), ..tuning },
             window: Window::new(tuning.connections),
             opened_at: Instant::now(),
             parts: VecDeque::new(),
         }
+    }
+
+    /// Whether the next part is there already: the store gives more than is taken.
+    pub fn has_next(&self) -> bool {
+        self.parts.front().is_some_and(AbortOnDropHandle::is_finished)
+    }
+
+    /// Another download of the same object, which is read beside this one.
+    pub fn beside(&self, range: Range<u64>, tuning: Tuning) -> Download {
+        Download::new(&self.store, &self.object, range, tuning)
     }
 
     /// The next bytes; `None` after the last ones, and after an error.
@@ -110,12 +139,45 @@ impl Download {
 
     fn fill(&mut self) {
         while self.parts.len() < self.window.size() && !self.rest.is_empty() {
-            let end = self.rest.start.saturating_add(self.part_bytes).min(self.rest.end);
+            let left = self.rest.end - self.rest.start;
+            let size = part_size(self.tuning, self.window.size(), self.asked, left).min(left);
+            let end = self.rest.start + size;
             let range = self.rest.start..end;
+            self.asked += size;
             self.rest.start = end;
             let (store, object) = (self.store.clone(), self.object.clone());
             let read = async move { store.read(&object, range).await };
             self.parts.push_back(AbortOnDropHandle::new(tokio::spawn(read)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sizes of all parts of an object of so many MiB, in MiB.
+    fn parts(tuning: Tuning, mebibytes: u64) -> Vec<u64> {
+        let (mut asked, mut left, mut parts) = (0, mebibytes << 20, Vec::new());
+        while left > 0 {
+            let size = part_size(tuning, 4, asked, left).min(left);
+            parts.push(size >> 20);
+            asked += size;
+            left -= size;
+        }
+        parts
+    }
+
+    #[test]
+    fn parts_begin_and_end_small_unless_they_are_pinned() {
+        let of = |connections, mebibytes: u64| Tuning { connections, part_bytes: mebibytes << 20 };
+        let adaptive = Connections::Adaptive { most: 8 };
+        assert_eq!(parts(of(Connections::Pinned(4), 8), 20), [8, 8, 4]);
+        assert_eq!(parts(of(adaptive, 8), 5), [1; 5]);
+        assert_eq!(parts(of(adaptive, 1), 5), [1; 5]);
+        let large = parts(of(adaptive, 8), 1000);
+        assert!(large.iter().take(8).chain(large.iter().rev().take(8)).all(|size| *size <= 1), "{large:?}");
+        let full = large.iter().filter(|size| **size == 8).count();
+        assert!(full > 100 && large.len() < full + 70, "{large:?}");
     }
 }

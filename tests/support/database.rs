@@ -182,7 +182,7 @@ pub async fn open(archive: &[u8]) -> (TempDir, Opened) {
     let location = Location::parse(&format!("file://{}/", folder.path().display())).unwrap();
     let store = Store::open(&location, &Options::default()).await.unwrap();
     let object = store.list().await.unwrap().objects.remove(0);
-    let tuning = Tuning { connections: Connections::Pinned(2), part_bytes: 1 << 16 };
+    let tuning = Tuning { connections: Connections::Pinned(4), part_bytes: 1 << 16 };
     let download = Download::new(&store, &object, 0..object.bytes, tuning);
     let opened = restore::open(download, object.bytes, None, Arc::default(), &silence()).await.unwrap();
     (folder, opened)

@@ -8,8 +8,8 @@ use crate::plan::read::faults::Faults;
 use crate::plan::read::table::{Item, Table};
 use crate::plan::read::{Context, backup, check, drift, proof, scratch, text};
 use crate::plan::{
-    Amcheck, Backup, Check, CopyForm, Drift, Engine, Minimum, Proof, Question, Restore, Service, duration,
-    size,
+    Amcheck, Backup, Check, CopyForm, Drift, Engine, Minimum, Proof, Question, Restore, Service,
+    TABLES_AT_ONCE_MAX, duration, size,
 };
 
 /// How many overheads a service may declare, and how many controls it may name.
@@ -184,6 +184,7 @@ fn read_restore(table: &mut Table<'_>, faults: &mut Faults) -> Restore {
     let restore = Restore {
         jobs: count(table.take_number("jobs", faults, 1..=256)),
         copy_connections: count(table.take_number("copy_connections", faults, 1..=256)),
+        tables_at_once: count(table.take_number("tables_at_once", faults, 1..=TABLES_AT_ONCE_MAX as u64)),
         connections: count(table.take_number("connections", faults, 1..=256)),
         part_bytes: table.take_text("part", faults, part_size),
         copy: table

@@ -204,7 +204,13 @@ fn of_the_entries(restore: &Restore, lines: &mut Lines) {
             encode::bytes(restore.part_bytes)
         )),
     );
+    lines.say("Read twice, for several tables at once", twice(restore));
     lines.say("Rows sent as", Some(forms(&restore.copy)));
+}
+
+/// How much of the backup was read twice.
+fn twice(restore: &Restore) -> Option<String> {
+    Some(restore.read_twice_bytes).filter(|bytes| *bytes > 0).map(encode::bytes)
 }
 
 /// How many connections to the server there were, and how many of them took rows.

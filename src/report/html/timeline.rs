@@ -229,6 +229,8 @@ mod tests {
             invalid_indexes: Some(0),
             unvalidated_constraints: Some(0),
             placeholder_roles: Vec::new(),
+            tables_at_once: 4,
+            read_twice_bytes: 0,
             staged_bytes: 0,
             spans: spans.iter().map(span).collect(),
         });

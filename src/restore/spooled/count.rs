@@ -9,6 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::archive::Keys;
 use crate::clock::Stopwatch;
 use crate::event::Events;
+use crate::plan::TablesAtOnce;
 use crate::restore::before::Before;
 use crate::restore::board::{Board, Work};
 use crate::restore::large_objects;
@@ -41,13 +42,9 @@ pub async fn count(came: ByTool, scratch: &Scratch, manner: Manner) -> Result<Re
 
     let board = Arc::new(board(&toc, &dispositions, manner.jobs));
     let abandon = board.abandoned.clone().drop_guard();
-    let source = match archive {
-        Archive::Files(files) => Source::Files(files),
-        Archive::Stream(opened) => {
-            Source::of_blocks(*opened).ok_or_else(|| Error::lost("the staged archive"))?
-        }
-    };
-    let reading = source.read(board.clone(), decided.ways, toc.clone(), manner.jobs, &Events::silent());
+    let source = Source::of(archive).map_err(|_| Error::lost("the staged archive"))?;
+    let in_order = Manner { tables_at_once: TablesAtOnce { most: 1, pinned: true }, ..manner };
+    let reading = source.read(board.clone(), decided.ways, toc.clone(), in_order, &Events::silent());
     let counting = (0..manner.jobs.max(1)).map(|_| {
         let counting = tokio::spawn(work(board.clone()));
         async { AbortOnDropHandle::new(counting).await.map_err(|_| Error::lost("the counting of rows")) }
