@@ -39,6 +39,7 @@ mod tar;
 mod tar_header;
 mod tar_walker;
 mod toc;
+mod unique_key;
 mod walker;
 mod wire;
 mod wrap;
@@ -69,6 +70,7 @@ pub use statements::{Statement, StatementReader};
 pub use survey::{Survey, SurveyedObject, SurveyedTable, survey, survey_directory};
 pub use tar_walker::TarWalker;
 pub use toc::{TableOfData, Toc};
+pub use unique_key::UniqueKey;
 pub use walker::Walker;
 pub use wrap::{
     ITERATIONS_MAX, KeyError, Keys, LAYERS_MAX, Layer, Openssl, OpensslDigest, Unwrapped, unwrap,

@@ -15,6 +15,7 @@ use crate::restore::error::Failure;
 use crate::restore::load::{Feed, Load, Loaded, Way};
 use crate::restore::schedule::Schedule;
 use crate::restore::spans::{Kind, Spans};
+use crate::restore::steps::Step;
 
 /// What the rows of large objects are called while they are put, for want of a table.
 const LARGE_OBJECTS: &str = "LARGE OBJECTS";
@@ -24,8 +25,9 @@ const LARGE_OBJECTS: &str = "LARGE OBJECTS";
 pub enum Work {
     /// Take pieces of this load.
     Load(Arc<Load>),
-    /// Run this entry.
-    Entry(u32),
+    /// Run this entry, or this step of it, and then say so with [`Board::finish_entry`] or
+    /// [`Board::built`].
+    Entry(u32, Step),
     /// Mark that the rows of this load are all in, and then say so with [`Board::marked`].
     Mark(Box<(Arc<Load>, Loaded)>),
 }
@@ -330,8 +332,8 @@ impl Board {
         if let Some((load, _)) = wanting.find(|(load, _)| load.wants_connection()) {
             return Look::Work(Work::Load(load.clone()));
         }
-        if let Some(id) = state.schedule.start_next() {
-            return Look::Work(Work::Entry(id));
+        if let Some((id, step)) = state.schedule.start_next() {
+            return Look::Work(Work::Entry(id, step));
         }
         let over = state.stream_over && state.loads.is_empty() && state.schedule.left() == 0;
         if over { Look::Over } else { Look::Wait }
@@ -350,6 +352,12 @@ impl Board {
     /// Connections that wait for something to do.
     pub fn idle(&self) -> usize {
         self.idle.load(Ordering::SeqCst)
+    }
+
+    /// The index of a key was built; the key itself waits to be run.
+    pub fn built(&self, id: u32) {
+        self.state().schedule.built(id);
+        self.stir();
     }
 
     /// An entry was run.

@@ -17,6 +17,7 @@ use crate::restore::policy::builds_index;
 use crate::restore::roles::Roles;
 use crate::restore::shape::RowsSeen;
 use crate::restore::spans::Kind;
+use crate::restore::steps::Step;
 use crate::restore::tuned;
 use crate::restore::{Error, Scratch};
 use crate::verdict::Blame;
@@ -90,7 +91,7 @@ impl Connection<'_> {
         while let Some(work) = self.place.board.next().await {
             match work {
                 Work::Load(load) => self.load(&load).await?,
-                Work::Entry(id) => self.entry(id).await?,
+                Work::Entry(id, step) => self.entry(id, step).await?,
                 Work::Mark(finished) => {
                     let (load, loaded) = *finished;
                     let marked = self.runner.session().run(&mark(load.entry)).await;
@@ -102,17 +103,21 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// Runs one entry, and tells the board.
+    /// Runs one entry, or a step of it, and tells the board.
     ///
     /// # Errors
     /// As [`Connection::work`].
-    pub async fn entry(&mut self, id: u32) -> Result<(), Error> {
+    pub async fn entry(&mut self, id: u32, step: Step) -> Result<(), Error> {
         let Workplace { toc, board, events, .. } = self.place;
         let Some(entry) = toc.entry(id) else { return Err(Error::lost("an entry of the schedule")) };
         let began = board.elapsed();
         let (kind, name): (Arc<str>, Arc<str>) = (entry.kind.as_str().into(), entry.qualified_name().into());
-        events.emit(EventKind::EntryStarted { kind: kind.clone(), name: name.clone() });
-        let ran = self.run(entry).await;
+        // An entry is told of once; it is the build of its index that takes time.
+        let told = !matches!(step, Step::Attach(_));
+        if told {
+            events.emit(EventKind::EntryStarted { kind: kind.clone(), name: name.clone() });
+        }
+        let ran = self.run(entry, &step).await;
         if builds_index(entry) {
             board.note(Kind::Index, began);
         } else if entry.kind.ends_with("CONSTRAINT") {
@@ -123,23 +128,42 @@ impl Connection<'_> {
             Err(error) if is_fatal(&error) => return Err(Error::postgres(&error)),
             Err(error) => Some(Failure::new(entry, &error)),
         };
-        events.emit(EventKind::EntryFinished { kind, name });
-        board.finish_entry(id, failure);
+        if told {
+            events.emit(EventKind::EntryFinished { kind, name });
+        }
+        if failure.is_none() && step.then().is_some() {
+            board.built(id);
+        } else {
+            board.finish_entry(id, failure);
+        }
         Ok(())
     }
 
-    /// Runs one entry in a session that is set for it.
-    async fn run(&mut self, entry: &Entry) -> Result<(), postgres::Error> {
+    /// Runs one entry, or a step of it, in a session that is set for it.
+    async fn run(&mut self, entry: &Entry, step: &Step) -> Result<(), postgres::Error> {
         let board = self.place.board;
-        if builds_index(entry) {
+        if builds_index(entry) && !matches!(step, Step::Attach(_)) {
             let set = tuned::to_build_an_index(board.idle(), board.rows_bytes(entry.id));
             self.runner.session().run(&set).await?;
+        }
+        if let Some(sql) = step.sql() {
+            return self.run_step(entry, step, &sql).await;
         }
         let Some(key) = ForeignKey::of(entry) else { return self.runner.run(entry).await };
         tuned::to_check(&key, self.runner.session()).await?;
         match self.runner.run(entry).await {
             Err(error) if is_fatal(&error) => Err(error),
             ran => self.runner.session().run(tuned::AS_BEFORE).await.and(ran),
+        }
+    }
+
+    /// Where a step is refused, nothing is left of those before it.
+    async fn run_step(&mut self, entry: &Entry, step: &Step, sql: &str) -> Result<(), postgres::Error> {
+        match (self.runner.run_as(entry, sql).await, step.undo()) {
+            (Err(error), Some(undo)) if !is_fatal(&error) => {
+                self.runner.session().run(&undo).await.and(Err(error))
+            }
+            (ran, _) => ran,
         }
     }
 

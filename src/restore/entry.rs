@@ -64,6 +64,15 @@ impl<'a> EntryRunner<'a> {
         Ok(())
     }
 
+    /// Runs `sql` as if it were the definition of `entry`, which it is a part of.
+    ///
+    /// # Errors
+    /// As [`EntryRunner::run`].
+    pub async fn run_as(&mut self, entry: &Entry, sql: &str) -> Result<(), postgres::Error> {
+        self.enter_namespace(entry).await?;
+        self.define(sql).await
+    }
+
     /// Sends statements as one message, so that they are one transaction, and makes the
     /// roles that turn out to be missing.
     async fn define(&self, sql: &str) -> Result<(), postgres::Error> {

@@ -41,6 +41,7 @@ mod shape;
 mod source;
 mod spans;
 pub mod spooled;
+mod steps;
 mod stream;
 mod tuned;
 mod unsteady;
@@ -353,7 +354,11 @@ pub async fn go_on(
     decided.ways.retain(|entry, _| !done.contains(entry));
     drop(session);
 
-    let schedule = Schedule::new(&toc, &dispositions);
+    let mut schedule = Schedule::new(&toc, &dispositions);
+    // An entry that is marked is one transaction with its mark.
+    if !how.marked {
+        schedule.split_keys(&toc);
+    }
     let of_objects = decided.ways.values().filter(|way| matches!(way.way, Way::LargeObjects)).count();
     let (tables, post_data) = (decided.ways.len() - of_objects, schedule.left() + of_objects);
     events.emit(EventKind::RestorePlanned { tables, post_data });

@@ -223,6 +223,6 @@ pub fn tables_without_rows<'a>(toc: &'a Toc, dispositions: &[Disposition]) -> Ve
 
 /// Whether a TABLE entry makes a partitioned table; before archive version 1.16 only its
 /// definition tells.
-fn is_partitioned(entry: &Entry) -> bool {
+pub fn is_partitioned(entry: &Entry) -> bool {
     entry.relkind == Some('p') || entry.definition.contains("\nPARTITION BY ")
 }

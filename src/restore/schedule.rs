@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::archive::{Entry, Section, Toc};
 use crate::restore::policy::{Disposition, Pass, builds_index, waits_for_all_rows};
+use crate::restore::steps::Step;
 
 /// An entry that waits for others.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ struct Node {
     tables: HashSet<u32>,
     /// Whether it locks those tables against everything else; plain index builds share them.
     exclusive: bool,
+    /// How much of it is run next.
+    step: Step,
     /// Bytes of the largest table whose rows it goes through.
     rows_bytes: u64,
     /// The same of everything that waits for it, too: the longest work is kept waiting least.
@@ -33,6 +36,11 @@ struct Node {
 impl Node {
     fn key(&self, id: u32) -> (Pass, Reverse<u64>, usize, u32) {
         (self.pass, Reverse(self.weight), self.position, id)
+    }
+
+    /// Two entries conflict if one locks a table that the other needs.
+    fn conflicts(&self, other: &Node) -> bool {
+        (self.exclusive || other.exclusive) && !self.tables.is_disjoint(&other.tables)
     }
 }
 
@@ -79,6 +87,29 @@ impl Schedule {
         schedule
     }
 
+    /// Has the keys of tables on which anything else is built run in two steps, where they can
+    /// be, so that their indexes are built beside the others.
+    pub fn split_keys(&mut self, toc: &Toc) {
+        let builds = || toc.entries.iter().filter(|entry| builds_index(entry));
+        let mut on_table: HashMap<u32, usize> = HashMap::new();
+        for entry in builds().filter(|entry| self.nodes.contains_key(&entry.id)) {
+            for needed in &entry.dependencies {
+                *on_table.entry(*needed).or_default() += 1;
+            }
+        }
+        let partitions = toc.partitions();
+        for entry in builds() {
+            let Some(node) = self.nodes.get_mut(&entry.id) else { continue };
+            let beside = |table: &u32| on_table.get(table).is_some_and(|builds| *builds > 1);
+            if !node.tables.iter().any(beside) {
+                continue;
+            }
+            if let Some(first) = Step::first_of_two(entry, toc, &partitions) {
+                (node.step, node.exclusive) = (first, false);
+            }
+        }
+    }
+
     /// How many entries wait or run.
     pub fn left(&self) -> usize {
         self.nodes.len()
@@ -115,13 +146,22 @@ impl Schedule {
     }
 
     /// Takes the heaviest entry that may run beside those that are running.
-    pub fn start_next(&mut self) -> Option<u32> {
+    pub fn start_next(&mut self) -> Option<(u32, Step)> {
         let id = self.next()?;
-        if let Some(node) = self.nodes.get(&id) {
-            self.ready.remove(&node.key(id));
-        }
+        let node = self.nodes.get(&id)?;
+        self.ready.remove(&node.key(id));
         self.running.insert(id);
-        Some(id)
+        Some((id, node.step.clone()))
+    }
+
+    /// The first step of an entry went well: it is ready for the other one, which nothing else
+    /// may run beside on its tables.
+    pub fn built(&mut self, id: u32) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(step) = node.step.then() else { return };
+        (node.step, node.exclusive) = (step, true);
+        self.running.remove(&id);
+        self.ready.insert(node.key(id));
     }
 
     /// An entry, or the rows of a table, are done, well or badly.
@@ -154,26 +194,31 @@ impl Schedule {
     }
 
     fn next(&self) -> Option<u32> {
+        let pass = self.pass()?;
+        let mut of_pass = self.ready.iter().filter(|(of, ..)| *of == pass).map(|(.., id)| *id);
+        let alone = self.running.is_empty() && self.streaming.is_empty();
+        of_pass
+            .find(|id| self.is_free(*id, pass))
+            .or_else(|| if alone { self.first_of_a_cycle(pass) } else { None })
+    }
+
+    /// The pass that entries may be started of.
+    fn pass(&self) -> Option<Pass> {
         let pass = [Pass::Main, Pass::Grants, Pass::Refresh]
             .into_iter()
             .find(|pass| self.left[*pass as usize] > 0)?;
-        if pass > Pass::Main && !self.streaming.is_empty() {
-            return None;
-        }
-        let of_pass = self.ready.iter().filter(|(of, ..)| *of == pass).map(|(.., id)| *id);
-        let alone = self.running.is_empty() && self.streaming.is_empty();
-        // Grants are made one at a time: two of them may want the same row of a catalogue.
-        let free = |id: &u32| self.running.is_empty() || (pass != Pass::Grants && !self.conflicts(*id));
-        of_pass.clone().find(free).or_else(|| if alone { self.first_of_a_cycle(pass) } else { None })
+        (pass == Pass::Main || self.streaming.is_empty()).then_some(pass)
     }
 
-    /// Two entries conflict if one locks a table that the other needs.
+    /// Whether an entry gets into the way of none that runs.
+    fn is_free(&self, id: u32, pass: Pass) -> bool {
+        // Grants are made one at a time: two of them may want the same row of a catalogue.
+        self.running.is_empty() || (pass != Pass::Grants && !self.conflicts(id))
+    }
+
     fn conflicts(&self, id: u32) -> bool {
         let Some(node) = self.nodes.get(&id) else { return false };
-        self.running
-            .iter()
-            .filter_map(|other| self.nodes.get(other))
-            .any(|other| (node.exclusive || other.exclusive) && !node.tables.is_disjoint(&other.tables))
+        self.running.iter().filter_map(|other| self.nodes.get(other)).any(|other| node.conflicts(other))
     }
 
     /// Entries that wait for each other are run one by one at the end, in their order.
@@ -264,6 +309,7 @@ impl<'a> Builder<'a> {
             after_all_rows: post_data && waits_for_all_rows(entry),
             tables: if post_data { needs.into_iter().filter(is_table).collect() } else { HashSet::new() },
             exclusive: post_data && entry.kind != "INDEX",
+            step: Step::Whole,
             rows_bytes: 0,
             weight: 0,
         }
@@ -281,52 +327,153 @@ mod tests {
 
     const TABLES: [&str; 3] = ["small", "large", "other"];
 
+    fn entry(name: &str, kind: &str, sql: &str) -> String {
+        format!("--\n-- Name: {name}; Type: {kind}; Schema: s; Owner: me\n--\n\n{sql}\n\n")
+    }
+
+    fn table(name: &str) -> String {
+        entry(name, "TABLE", &format!("CREATE TABLE s.{name} (id integer);"))
+    }
+
+    fn rows(name: &str) -> String {
+        let heading = format!("--\n-- Data for Name: {name}; Type: TABLE DATA; Schema: s; Owner: me\n--\n\n");
+        format!("{heading}COPY s.{name} (id) FROM stdin;\n1\n\\.\n\n\n")
+    }
+
+    fn index(name: &str) -> String {
+        let sql = format!("CREATE INDEX {name}_index ON s.{name} USING btree (id);");
+        entry(&format!("{name}_index"), "INDEX", &sql)
+    }
+
+    fn constraint(name: &str, kind: &str, what: &str) -> String {
+        let sql = format!("ALTER TABLE ONLY s.{name}\n    ADD CONSTRAINT x {what};");
+        entry(&format!("{name} x"), kind, &sql)
+    }
+
+    /// The schedule of a script of these entries.
+    fn scheduled(entries: &[String]) -> (Toc, Schedule) {
+        let script = [SCRIPT, &entries.concat(), END].concat();
+        let (toc, ..) = survey_plain(script.as_bytes(), 100).unwrap();
+        let dispositions = decide(&toc, 18, crate::restore::Rules::drill()).unwrap();
+        let schedule = Schedule::new(&toc, &dispositions);
+        (toc, schedule)
+    }
+
+    /// The same when all rows are in and keys are run in two steps.
+    fn split(entries: &[String]) -> (Toc, Schedule) {
+        let (toc, mut schedule) = scheduled(entries);
+        schedule.split_keys(&toc);
+        for entry in toc.entries.iter().filter(|entry| entry.has_data) {
+            schedule.finish(entry.id);
+        }
+        (toc, schedule)
+    }
+
+    /// Everything that may be started now, one beside the other: its name and the step.
+    fn start_all(toc: &Toc, schedule: &mut Schedule) -> Vec<(u32, String)> {
+        let mut started = Vec::new();
+        while let Some((id, step)) = schedule.start_next() {
+            let step = match step {
+                Step::Whole => "",
+                Step::Build(_) => "build of ",
+                Step::Attach(_) => "attach of ",
+            };
+            started.push((id, format!("{step}{}", toc.entry(id).unwrap().tag)));
+        }
+        started
+    }
+
+    fn names(started: &[(u32, String)]) -> Vec<&str> {
+        started.iter().map(|(_, name)| name.as_str()).collect()
+    }
+
     /// Three tables with rows and an index each, two of them with keys and a reference from the
     /// large one to the small one. What is started, one after the other, where their rows are of
     /// so many bytes.
     fn started(bytes: [u64; 3]) -> Vec<String> {
-        let entry = |name: &str, kind: &str, sql: &str| {
-            format!("--\n-- Name: {name}; Type: {kind}; Schema: s; Owner: me\n--\n\n{sql}\n\n")
-        };
-        let table = |name: &str| entry(name, "TABLE", &format!("CREATE TABLE s.{name} (id integer);"));
-        let rows = |name: &str| {
-            let heading =
-                format!("--\n-- Data for Name: {name}; Type: TABLE DATA; Schema: s; Owner: me\n--\n\n");
-            format!("{heading}COPY s.{name} (id) FROM stdin;\n1\n\\.\n\n\n")
-        };
-        let index = |name: &str| {
-            let sql = format!("CREATE INDEX {name}_index ON s.{name} USING btree (id);");
-            entry(&format!("{name}_index"), "INDEX", &sql)
-        };
-        let constraint = |name: &str, kind: &str, what: &str| {
-            let sql = format!("ALTER TABLE ONLY s.{name}\n    ADD CONSTRAINT x {what};");
-            entry(&format!("{name} x"), kind, &sql)
-        };
-        let script = [
-            SCRIPT.to_owned(),
+        let (toc, mut schedule) = scheduled(&[
             TABLES.map(table).concat(),
             TABLES.map(rows).concat(),
             constraint("large", "FK CONSTRAINT", "FOREIGN KEY (id) REFERENCES s.small(id)"),
             TABLES.map(index).concat(),
             constraint("small", "CONSTRAINT", "PRIMARY KEY (id)"),
-            END.to_owned(),
-        ]
-        .concat();
-        let (toc, ..) = survey_plain(script.as_bytes(), 100).unwrap();
-        let dispositions = decide(&toc, 18, crate::restore::Rules::drill()).unwrap();
-        let mut schedule = Schedule::new(&toc, &dispositions);
+        ]);
         for (name, bytes) in TABLES.iter().zip(bytes) {
             let rows = toc.entries.iter().find(|entry| entry.has_data && entry.tag == *name).unwrap().id;
             schedule.weigh(rows, bytes);
             schedule.finish(rows);
         }
         let mut started = Vec::new();
-        while let Some(id) = schedule.start_next() {
+        while let Some((id, _)) = schedule.start_next() {
             started.push(toc.entry(id).unwrap().tag.clone());
             schedule.finish(id);
         }
         assert_eq!(schedule.left(), 0);
         started
+    }
+
+    /// Two tables with rows, an index on one of them, a key of it as `what` says, and a reference
+    /// to it.
+    fn referred(what: &str) -> Vec<String> {
+        vec![
+            ["small", "large"].map(table).concat(),
+            ["small", "large"].map(rows).concat(),
+            constraint("small", "CONSTRAINT", what),
+            index("small"),
+            constraint("large", "FK CONSTRAINT", "FOREIGN KEY (id) REFERENCES s.small(id)"),
+        ]
+    }
+
+    #[test]
+    fn the_index_of_a_key_is_built_beside_others_and_made_the_key_when_none_is_built() {
+        let (toc, mut schedule) = split(&referred("PRIMARY KEY (id)"));
+        let builds = start_all(&toc, &mut schedule);
+        assert_eq!(names(&builds), ["build of small x", "small_index"]);
+        assert_eq!(schedule.left(), 3);
+
+        schedule.built(builds[0].0);
+        assert!(!schedule.has_next(), "the other index is being built");
+        schedule.weigh(builds[0].0, 7);
+        schedule.finish(builds[1].0);
+        assert_eq!(schedule.left(), 2);
+        let attach = start_all(&toc, &mut schedule);
+        assert_eq!(names(&attach), ["attach of small x"]);
+
+        assert!(!schedule.has_next(), "what refers to the key waits for it");
+        schedule.finish(attach[0].0);
+        assert_eq!(names(&start_all(&toc, &mut schedule)), ["large x"]);
+        assert_eq!(schedule.left(), 1);
+    }
+
+    #[test]
+    fn a_key_whose_index_could_not_be_built_is_over() {
+        let (toc, mut schedule) = split(&referred("UNIQUE (id)"));
+        let builds = start_all(&toc, &mut schedule);
+        for (id, _) in &builds {
+            schedule.finish(*id);
+        }
+        assert_eq!(builds.len(), 2);
+        assert_eq!(names(&start_all(&toc, &mut schedule)), ["large x"]);
+        assert_eq!(schedule.left(), 1);
+    }
+
+    #[test]
+    fn keys_that_gain_nothing_by_it_or_are_more_than_an_index_are_run_whole() {
+        let alone = [table("small"), rows("small"), constraint("small", "CONSTRAINT", "PRIMARY KEY (id)")];
+        let two = [&alone[..], &[constraint("small", "CONSTRAINT", "UNIQUE (id)")]].concat();
+        let mut tall = two.clone();
+        tall[0] = tall[0].replace("integer)", "integer)\nPARTITION BY LIST (id)");
+        let cases = [
+            (&alone[..], &["small x"][..]),
+            (&two[..], &["build of small x", "build of small x"]),
+            (&tall[..], &["small x"]),
+            (&referred("UNIQUE (id) DEFERRABLE"), &["small x"]),
+            (&referred("UNIQUE (id) INCLUDE (a)"), &["small x"]),
+        ];
+        for (entries, expected) in cases {
+            let (toc, mut schedule) = split(entries);
+            assert_eq!(names(&start_all(&toc, &mut schedule)), expected, "{}", entries.concat());
+        }
     }
 
     #[test]

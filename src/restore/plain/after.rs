@@ -13,6 +13,7 @@ use crate::restore::plain::stages::{Stage, stages};
 use crate::restore::policy::Disposition;
 use crate::restore::roles::Roles;
 use crate::restore::schedule::Schedule;
+use crate::restore::steps::Step;
 use crate::restore::{Error, Manner, Scratch, work};
 
 /// What the stages work with.
@@ -56,7 +57,7 @@ impl After<'_> {
         let board = self.board(Schedule::new(self.toc, &[]));
         let mut connection = self.place(&board).connect().await?;
         for id in ids {
-            connection.entry(*id).await?;
+            connection.entry(*id, Step::Whole).await?;
         }
         board.outcome()
     }
@@ -80,6 +81,7 @@ impl After<'_> {
             })
             .collect();
         let mut schedule = Schedule::new(self.toc, &of_stage);
+        schedule.split_keys(self.toc);
         for (load, loaded) in loads {
             schedule.weigh(load.entry, loaded.seen.hash.bytes());
         }
