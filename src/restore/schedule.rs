@@ -169,6 +169,7 @@ impl Schedule {
         self.running.remove(&id);
         if let Some(node) = self.nodes.remove(&id) {
             self.left[node.pass as usize] -= 1;
+            self.ready.remove(&node.key(id));
         }
         for waiter in self.waiting.remove(&id).unwrap_or_default() {
             if let Some(node) = self.nodes.get_mut(&waiter) {
@@ -474,6 +475,14 @@ mod tests {
             let (toc, mut schedule) = split(entries);
             assert_eq!(names(&start_all(&toc, &mut schedule)), expected, "{}", entries.concat());
         }
+    }
+
+    #[test]
+    fn what_was_done_before_is_not_started() {
+        let (toc, mut schedule) = split(&referred("PRIMARY KEY (id)"));
+        let key = toc.entries.iter().find(|entry| entry.tag == "small x").unwrap().id;
+        schedule.finish(key);
+        assert_eq!(names(&start_all(&toc, &mut schedule)), ["small_index"]);
     }
 
     #[test]
