@@ -354,6 +354,12 @@ impl Board {
         self.idle.load(Ordering::SeqCst)
     }
 
+    /// Those of them that nothing is ready for: the others are about to take it.
+    pub fn unoccupied(&self) -> usize {
+        let idle = self.idle();
+        idle.saturating_sub(self.state().schedule.startable(idle))
+    }
+
     /// The index of a key was built; the key itself waits to be run.
     pub fn built(&self, id: u32) {
         self.state().schedule.built(id);

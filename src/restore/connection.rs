@@ -143,7 +143,7 @@ impl Connection<'_> {
     async fn run(&mut self, entry: &Entry, step: &Step) -> Result<(), postgres::Error> {
         let board = self.place.board;
         if builds_index(entry) && !matches!(step, Step::Attach(_)) {
-            let set = tuned::to_build_an_index(board.idle(), board.rows_bytes(entry.id));
+            let set = tuned::to_build_an_index(board.unoccupied(), board.rows_bytes(entry.id));
             self.runner.session().run(&set).await?;
         }
         if let Some(sql) = step.sql() {

@@ -164,6 +164,23 @@ impl Schedule {
         self.ready.insert(node.key(id));
     }
 
+    /// How many entries could be started now, one beside the other; no more than `most` are
+    /// looked for.
+    pub fn startable(&self, most: usize) -> usize {
+        let Some(pass) = self.pass() else { return 0 };
+        let mut beside: Vec<&Node> = Vec::new();
+        for (.., id) in self.ready.iter().filter(|(of, ..)| *of == pass) {
+            if beside.len() == most || (pass == Pass::Grants && !beside.is_empty()) {
+                break;
+            }
+            let Some(node) = self.nodes.get(id) else { continue };
+            if self.is_free(*id, pass) && !beside.iter().any(|other| node.conflicts(other)) {
+                beside.push(node);
+            }
+        }
+        beside.len()
+    }
+
     /// An entry, or the rows of a table, are done, well or badly.
     pub fn finish(&mut self, id: u32) {
         self.running.remove(&id);
@@ -428,15 +445,16 @@ mod tests {
     #[test]
     fn the_index_of_a_key_is_built_beside_others_and_made_the_key_when_none_is_built() {
         let (toc, mut schedule) = split(&referred("PRIMARY KEY (id)"));
+        assert_eq!(schedule.startable(8), 2);
         let builds = start_all(&toc, &mut schedule);
         assert_eq!(names(&builds), ["build of small x", "small_index"]);
-        assert_eq!(schedule.left(), 3);
+        assert_eq!((schedule.left(), schedule.startable(8)), (3, 0));
 
         schedule.built(builds[0].0);
         assert!(!schedule.has_next(), "the other index is being built");
         schedule.weigh(builds[0].0, 7);
         schedule.finish(builds[1].0);
-        assert_eq!(schedule.left(), 2);
+        assert_eq!((schedule.left(), schedule.startable(8)), (2, 1));
         let attach = start_all(&toc, &mut schedule);
         assert_eq!(names(&attach), ["attach of small x"]);
 
