@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -74,6 +76,8 @@ pub struct Download {
     asked: u64,
     tuning: Tuning,
     window: Window,
+    /// Bounds the reads that are under way here and in the downloads beside this one.
+    reads: Arc<Semaphore>,
     opened_at: Instant,
     parts: VecDeque<AbortOnDropHandle<Result<Bytes, Error>>>,
 }
@@ -81,6 +85,7 @@ pub struct Download {
 impl Download {
     /// A download of `range`; nothing is asked before the first [`Download::next`].
     pub fn new(store: &Store, object: &Object, range: Range<u64>, tuning: Tuning) -> Download {
+        let reads = Arc::new(Semaphore::new(tuning.connections.most()));
         Download {
             store: store.clone(),
             object: object.clone(),
@@ -88,6 +93,7 @@ impl Download {
             asked: 0,
             tuning: Tuning { part_bytes: tuning.part_bytes.clamp(1, READ_BYTES_MAX), ..tuning },
             window: Window::new(tuning.connections),
+            reads,
             opened_at: Instant::now(),
             parts: VecDeque::new(),
         }
@@ -98,9 +104,11 @@ impl Download {
         self.parts.front().is_some_and(AbortOnDropHandle::is_finished)
     }
 
-    /// Another download of the same object, which is read beside this one.
+    /// Another download of the same object, which is read beside this one. Both together have no
+    /// more reads under way than this one may.
     pub fn beside(&self, range: Range<u64>, tuning: Tuning) -> Download {
-        Download::new(&self.store, &self.object, range, tuning)
+        let reads = self.reads.clone();
+        Download { reads, ..Download::new(&self.store, &self.object, range, tuning) }
     }
 
     /// The next bytes; `None` after the last ones, and after an error.
@@ -146,7 +154,12 @@ impl Download {
             self.asked += size;
             self.rest.start = end;
             let (store, object) = (self.store.clone(), self.object.clone());
-            let read = async move { store.read(&object, range).await };
+            let reads = self.reads.clone();
+            let read = async move {
+                // Nobody closes it; without a permit it would only be one read more.
+                let _permit = reads.acquire().await.ok();
+                store.read(&object, range).await
+            };
             self.parts.push_back(AbortOnDropHandle::new(tokio::spawn(read)));
         }
     }
@@ -154,7 +167,10 @@ impl Download {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::store::{Location, Options, Shaping};
 
     /// The sizes of all parts of an object of so many MiB, in MiB.
     fn parts(tuning: Tuning, mebibytes: u64) -> Vec<u64> {
@@ -179,5 +195,29 @@ mod tests {
         assert!(large.iter().take(8).chain(large.iter().rev().take(8)).all(|size| *size <= 1), "{large:?}");
         let full = large.iter().filter(|size| **size == 8).count();
         assert!(full > 100 && large.len() < full + 70, "{large:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn downloads_beside_each_other_have_the_reads_of_one() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("object"), vec![7; 4 << 20]).unwrap();
+        let location = Location::Directory { path: folder.path().into() };
+        let slow = Shaping { latency: Duration::from_millis(2), ..Shaping::default() };
+        for (connections, most) in [(1, 1), (3, 3)] {
+            let store = Store::open_shaped(&location, &Options::default(), slow).await.unwrap();
+            let object = store.list().await.unwrap().objects.remove(0);
+            let tuning = |connections| Tuning { connections, part_bytes: 1 << 16 };
+            let one = Download::new(&store, &object, 0..4 << 20, tuning(Connections::Pinned(connections)));
+            let beside = one.beside(0..4 << 20, tuning(Connections::Pinned(8)));
+            let read = |mut download: Download| async move {
+                let mut bytes = 0;
+                while let Some(part) = download.next().await {
+                    bytes += part.unwrap().len();
+                }
+                bytes
+            };
+            assert_eq!(tokio::join!(read(one), read(beside)), (4 << 20, 4 << 20));
+            assert_eq!(store.traffic().reads_most, most);
+        }
     }
 }
