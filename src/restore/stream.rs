@@ -106,8 +106,12 @@ struct Pace {
     last: Duration,
 }
 
-/// After that time a wait counts half.
-const HALF_LIFE_SECONDS: f64 = 0.25;
+/// After that time a wait counts half. The parts of a full line come a window at a time: what is
+/// looked at must be longer than from one to the next.
+const HALF_LIFE_SECONDS: f64 = 5.0;
+/// Parts that came while the tables were made are there at once, from whatever line: nothing is said
+/// before they are used up.
+const SECONDS_MIN: f64 = 1.0;
 /// The share of the time that may be spent waiting for a store that keeps up.
 const WAITING: f64 = 0.1;
 
@@ -122,7 +126,7 @@ impl Pace {
     }
 
     fn keeps_up(&self) -> bool {
-        self.waited_seconds < self.seconds * WAITING
+        self.seconds >= SECONDS_MIN && self.waited_seconds < self.seconds * WAITING
     }
 }
 
@@ -447,4 +451,38 @@ impl Decoder {
 
 fn unreadable(error: crate::archive::Error) -> Error {
     Error::archive(&error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the store ever seemed to keep up, and whether at the end: of so many parts, one
+    /// window was there at the beginning, and the first of each other one came after a wait. Each is
+    /// used for so long, in milliseconds.
+    fn kept_up(parts: u64, window: u64, wait: u64, used: u64) -> (bool, bool) {
+        let (mut pace, mut now, mut ever) = (Pace::default(), 0, false);
+        for part in 0..parts {
+            let waited = if part > 0 && part % window == 0 { wait } else { 0 };
+            now += waited;
+            pace.part(Duration::from_millis(waited), Duration::from_millis(now));
+            ever |= pace.keeps_up();
+            now += used;
+        }
+        (ever, pace.keeps_up())
+    }
+
+    #[test]
+    fn a_line_whose_parts_come_in_bursts_does_not_keep_up() {
+        let table = [
+            ("a full line, four parts at a time", kept_up(40, 4, 1_000, 80), (false, false)),
+            ("a slower one, eight at a time", kept_up(80, 8, 6_000, 80), (false, false)),
+            ("as fast as what is done with it", kept_up(40, 4, 320, 80), (false, false)),
+            ("one wait in a while", kept_up(40, 20, 100, 80), (true, true)),
+            ("parts that are always there", kept_up(40, 1_000, 0, 80), (true, true)),
+        ];
+        for (line, found, expected) in table {
+            assert_eq!(found, expected, "{line}");
+        }
+    }
 }
