@@ -70,8 +70,7 @@ impl CopyTarget {
 fn parse(statement: &str, namespace: Option<&str>) -> Result<CopyTarget, Malformed> {
     let mut scanner = Scanner::new(statement);
     scanner.words(&["COPY"])?;
-    let (schema, table) = scanner.qualified_name()?;
-    let schema = schema.or_else(|| namespace.map(str::to_owned)).ok_or(Malformed)?;
+    let (schema, table) = scanner.table(namespace)?;
     let columns = if scanner.took('(')? { Some(scanner.identifiers(COLUMNS_MAX)?) } else { None };
     scanner.words(&["FROM", "stdin"])?;
     scanner.symbol(';')?;

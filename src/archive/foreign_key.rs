@@ -51,11 +51,9 @@ fn parse(text: &str, namespace: Option<&str>) -> Result<ForeignKey, Malformed> {
     if pairs { Ok(ForeignKey { referencing, referenced }) } else { Err(Malformed) }
 }
 
-/// Archives before 1.13 leave the schema out.
 fn table(scanner: &mut Scanner<'_>, namespace: Option<&str>) -> Result<String, Malformed> {
-    let (schema, name) = scanner.qualified_name()?;
-    let schema = schema.as_deref().or(namespace).ok_or(Malformed)?;
-    Ok(format!("{}.{}", quoted(schema), quoted(&name)))
+    let (schema, name) = scanner.table(namespace)?;
+    Ok(format!("{}.{}", quoted(&schema), quoted(&name)))
 }
 
 fn columns(scanner: &mut Scanner<'_>) -> Result<Vec<String>, Malformed> {

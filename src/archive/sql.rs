@@ -116,6 +116,13 @@ impl<'a> Scanner<'a> {
         if self.took('.')? { Ok((Some(first), self.identifier()?)) } else { Ok((None, first)) }
     }
 
+    /// Takes the name of a table, with its schema: `namespace` where that is left out, as in archives
+    /// before 1.13.
+    pub fn table(&mut self, namespace: Option<&str>) -> Result<(String, String), Malformed> {
+        let (schema, name) = self.qualified_name()?;
+        Ok((schema.or_else(|| namespace.map(str::to_owned)).ok_or(Malformed)?, name))
+    }
+
     /// Takes identifiers that are parted by commas, up to the bracket that closes, and that too;
     /// at least one, and at most so many.
     pub fn identifiers(&mut self, most: usize) -> Result<Vec<String>, Malformed> {

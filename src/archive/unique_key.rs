@@ -34,9 +34,8 @@ impl UniqueKey {
 fn parse(text: &str, namespace: Option<&str>) -> Result<UniqueKey, Malformed> {
     let mut scanner = Scanner::new(text);
     scanner.words(&["ALTER", "TABLE", "ONLY"])?;
-    // Archives before 1.13 leave the schema out.
-    let (schema, table) = scanner.qualified_name()?;
-    let schema = quoted(schema.as_deref().or(namespace).ok_or(Malformed)?);
+    let (schema, table) = scanner.table(namespace)?;
+    let schema = quoted(&schema);
     scanner.words(&["ADD", "CONSTRAINT"])?;
     let name = quoted(&scanner.identifier()?);
     let primary = scanner.took_word("PRIMARY")?;

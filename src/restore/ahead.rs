@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -172,12 +171,11 @@ impl Reading {
         if self.board.halted().is_some() || self.walker.is_done() {
             return Ok(None);
         }
-        let part = self.reader.wait_for(async {
+        let Some(part) = self.reader.wait_for(async {
             self.download.next().await.transpose().map_err(|error| Error::store(&error))
-        })?;
-        let part: Bytes = match part {
-            Some(part) => part,
-            None => return Ok(None),
+        })?
+        else {
+            return Ok(None);
         };
         self.claims.read_ahead(part.len());
         let mut pieces = Vec::new();

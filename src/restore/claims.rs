@@ -22,7 +22,7 @@ pub enum Claim {
 }
 
 /// Shared by the readers of one archive.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Claims {
     state: Mutex<State>,
 }
@@ -46,11 +46,6 @@ impl Claims {
     /// Of the blocks with those entries, none is taken.
     pub fn new(ways: Ways) -> Claims {
         Claims { state: Mutex::new(State { ways, ..State::default() }) }
-    }
-
-    /// One more block.
-    pub fn add(&self, id: u32, planned: Planned) {
-        self.state().ways.insert(id, planned);
     }
 
     /// Takes a block for the reader that goes through the archive in order.

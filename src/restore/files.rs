@@ -17,6 +17,7 @@ use crate::archive::{
 use crate::digest::Hasher;
 use crate::event::{EventKind, Events};
 use crate::restore::board::{Board, Wait};
+use crate::restore::claims::Claims;
 use crate::restore::listing::{FileListing, name_below, read_files};
 use crate::restore::spans;
 use crate::restore::stream::{Read, Reader, Ways};
@@ -209,12 +210,12 @@ impl Files {
         let trailing_bytes = self.unknown.iter().filter_map(|place| self.files.get(*place));
         let trailing_bytes = trailing_bytes.fold(0, |sum: u64, file| sum.saturating_add(file.bytes));
         let queue = self.queue();
+        let claims = Arc::new(Claims::new(ways));
         let connections = self.tuning.connections.most();
         let lanes = jobs.max(2).min(connections).min(queue.len()).max(1);
         let files = Arc::new(self.files);
         let shared = Shared {
             queue: Arc::new(Mutex::new(queue)),
-            ways: Arc::new(Mutex::new(ways)),
             files,
             key: self.key,
             berths: Berths::new(self.tuning),
@@ -223,7 +224,7 @@ impl Files {
             events,
         };
         let reading = (0..lanes).map(|_| {
-            let reader = Reader::new(board.clone(), Arc::default(), self.toc.clone());
+            let reader = Reader::new(board.clone(), claims.clone(), self.toc.clone());
             let lane = Lane { reader, board: board.clone(), shared: shared.clone(), halted: false };
             let store = self.store.clone();
             tokio::task::spawn_blocking(move || lane.run(&store))
@@ -284,7 +285,6 @@ fn tasks(data: &DataFiles) -> Vec<Task> {
 #[derive(Clone)]
 struct Shared {
     queue: Arc<Mutex<VecDeque<Vec<Task>>>>,
-    ways: Arc<Mutex<Ways>>,
     files: Arc<Vec<Object>>,
     key: String,
     berths: Berths,
@@ -363,8 +363,6 @@ impl Lane {
             self.reader.compression = compression;
         }
         if part.begins && block.first {
-            let way = self.shared.ways.lock().unwrap_or_else(PoisonError::into_inner).remove(&block.id);
-            self.reader.plan(block.id, way);
             let id = block.id;
             let begin =
                 if block.large_objects { Piece::LargeObjects { id } } else { Piece::TableData { id } };

@@ -58,9 +58,12 @@ impl Source {
             Source::Stream(blocks) => {
                 let Blocks { walker, rest, input, bytes } = *blocks;
                 let claims = Arc::new(Claims::new(ways));
-                let ahead = Some(&walker).filter(|walker| matches!(walker, Walker::Blocks(_)));
-                let ahead = ahead
-                    .and_then(|_| Ahead::beside(&input, &board, &claims, &toc, bytes, manner.tables_at_once));
+                let ahead = match &walker {
+                    Walker::Blocks(_) => {
+                        Ahead::beside(&input, &board, &claims, &toc, bytes, manner.tables_at_once)
+                    }
+                    Walker::Members(_) => None,
+                };
                 let reader = Reader::new(board, claims, toc);
                 tokio::task::spawn_blocking(move || reader.run(walker, rest, input, ahead))
             }

@@ -95,7 +95,6 @@ pub struct Reader {
     /// How the stream that begins next is compressed.
     pub compression: Compression,
     open: Open,
-    pace: Pace,
 }
 
 /// How the store keeps up, by the time that was spent waiting for it of late.
@@ -145,8 +144,7 @@ impl Reader {
     pub fn new(board: Arc<Board>, claims: Arc<Claims>, toc: Arc<Toc>) -> Reader {
         let compression = toc.header.compression;
         let (runtime, task, open) = (Handle::current(), Task::Whole, Open::Nothing);
-        let pace = Pace { last: board.elapsed(), ..Pace::default() };
-        Reader { board, claims, toc, runtime, task, compression, open, pace }
+        Reader { board, claims, toc, runtime, task, compression, open }
     }
 
     /// Another one, that takes blocks before this one comes to them.
@@ -185,6 +183,7 @@ impl Reader {
 
     /// Reads to the end, and tells how many bytes belong to nothing.
     fn walk(&mut self, walker: Walker, rest: Bytes, input: &mut Input) -> Result<u64, Error> {
+        let mut pace = Pace { last: self.board.elapsed(), ..Pace::default() };
         let mut walker = Some(walker);
         let mut blocks = Vec::new();
         let mut part = Some(rest);
@@ -197,11 +196,11 @@ impl Reader {
                     self.halt(error);
                 }
             }
-            part = match self.next_part(input) {
+            part = match self.next_part(input, &mut pace) {
                 Err(error) if error.reason().code.blame() == Blame::Backup => {
                     walker = None;
                     self.halt(error);
-                    self.next_part(input)
+                    self.next_part(input, &mut pace)
                 }
                 part => part,
             }
@@ -223,21 +222,14 @@ impl Reader {
         self.open = Open::Nothing;
     }
 
-    /// How the rows of an entry are put, for a reader that was not told before.
-    pub fn plan(&mut self, id: u32, way: Option<Planned>) {
-        if let Some(way) = way {
-            self.claims.add(id, way);
-        }
-    }
-
-    fn next_part(&mut self, input: &mut Input) -> Result<Option<Bytes>, Error> {
+    fn next_part(&self, input: &mut Input, pace: &mut Pace) -> Result<Option<Bytes>, Error> {
         let began = self.board.elapsed();
         let was_there = input.has_next();
         let part = self.wait_for(input.next())?;
         self.board.waited(Wait::Store, began);
         let waited = if was_there { Duration::ZERO } else { self.board.elapsed().saturating_sub(began) };
-        self.pace.part(waited, self.board.elapsed());
-        self.board.store_keeps_up(self.pace.keeps_up());
+        pace.part(waited, self.board.elapsed());
+        self.board.store_keeps_up(pace.keeps_up());
         if part.is_some() {
             self.board.note(Kind::Download, began);
         }
