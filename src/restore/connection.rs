@@ -58,6 +58,18 @@ struct Copied {
 }
 
 impl Copied {
+    /// The next piece of the load as it is sent; none when all were taken.
+    ///
+    /// # Errors
+    /// As [`Copied::prepare`].
+    async fn next(&mut self, load: &Arc<Load>) -> Result<Option<Prepared>, postgres::Error> {
+        match load.next().await {
+            Some(Piece::Rows(rows)) => self.prepare(load, rows).await.map(Some),
+            Some(Piece::Prepared(prepared)) => Ok(Some(*prepared)),
+            Some(Piece::LargeObject { .. }) | None => Ok(None),
+        }
+    }
+
     /// Takes a piece in, and makes it what is sent: on a thread, so that neither the other
     /// connections nor the timers of the runtime wait for it.
     ///
@@ -206,13 +218,15 @@ impl Connection<'_> {
         statement: &str,
         first: Option<&str>,
     ) -> Result<(), postgres::Error> {
-        let Some(Piece::Rows(rows)) = load.next().await else { return Ok(()) };
-        let first = first.unwrap_or_default();
         let mut copied = Copied::default();
+        let mut next = copied.next(load).await?;
+        if next.is_none() {
+            return Ok(());
+        }
+        let first = first.unwrap_or_default();
         // Words of the binary form are read in the session's encoding.
         let encoding = if load.has_binary_form() { "SET LOCAL client_encoding = 'UTF8';" } else { "" };
         self.runner.session().run(&format!("BEGIN; {encoding} {first}")).await?;
-        let mut next = Some(copied.prepare(load, rows).await?);
         // A COPY has one form: where the form of the pieces changes, another COPY begins.
         while let Some(piece) = next {
             next = self.copy_pieces(load, statement, piece, &mut copied).await?;
@@ -246,8 +260,8 @@ impl Connection<'_> {
             if load.failed() || (load.can_spare_a_connection() && self.place.board.has_other_work()) {
                 break None;
             }
-            let Some(Piece::Rows(rows)) = load.next().await else { break None };
-            piece = copied.prepare(load, rows).await?;
+            let Some(next) = copied.next(load).await? else { break None };
+            piece = next;
             if piece.binary.is_some() != binary {
                 break Some(piece);
             }

@@ -1,6 +1,6 @@
 //! One table's rows on their way: filled by a decoder thread, emptied by connections.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -15,6 +15,9 @@ use crate::restore::shape::{RowShape, RowsSeen};
 /// Pieces of one table that wait for a connection, at most; with their size it bounds memory.
 const PIECES_WAITING_MAX: usize = 8;
 
+/// The same of those that are prepared, and so twice as large.
+const PREPARED_WAITING_MAX: usize = 4;
+
 /// Pieces that may fall back to text before it is asked whether converting pays at all.
 const FALLEN_BACK_MIN: usize = 8;
 
@@ -23,6 +26,8 @@ const FALLEN_BACK_MIN: usize = 8;
 pub enum Piece {
     /// Whole rows of COPY text.
     Rows(Bytes),
+    /// The same, ready to be sent and seen already.
+    Prepared(Box<Prepared>),
     /// A stretch of a large object.
     LargeObject {
         /// Which.
@@ -129,6 +134,10 @@ pub struct Load {
     fallen_back: AtomicUsize,
     queue: tokio::sync::Mutex<mpsc::Receiver<Piece>>,
     waiting: AtomicUsize,
+    /// Bytes of its rows that were handed over.
+    handed_bytes: AtomicU64,
+    /// Bytes of its rows as they are stored, where the archive tells.
+    stored_bytes: u64,
     state: Mutex<State>,
 }
 
@@ -158,6 +167,7 @@ pub struct Loaded {
 pub struct Feed {
     load: Arc<Load>,
     sender: mpsc::Sender<Piece>,
+    seen: RowsSeen,
 }
 
 impl Feed {
@@ -171,6 +181,17 @@ impl Feed {
         }
     }
 
+    /// Whole rows of COPY text as they are handed over. Where one connection takes them all it
+    /// has enough to do with sending them: they are made ready before, by the thread that decodes.
+    /// Where there are several, each does it for those that it takes.
+    pub fn rows(&mut self, rows: Bytes) -> Piece {
+        self.load.handed_bytes.fetch_add(rows.len() as u64, Ordering::Relaxed);
+        match self.load.way {
+            Way::CopyAlone { .. } => Piece::Prepared(self.load.prepare(rows, &mut self.seen).into()),
+            _ => Piece::Rows(rows),
+        }
+    }
+
     /// The load that is fed.
     pub fn load(&self) -> &Arc<Load> {
         &self.load
@@ -178,15 +199,21 @@ impl Feed {
 
     /// Everything was handed over.
     pub fn finish(self) {
-        self.load.state().source_over = true;
+        let mut state = self.load.state();
+        state.seen.merge(self.seen);
+        state.source_over = true;
     }
 }
 
 impl Load {
     /// A load and the end by which it is fed.
     pub fn open(entry: u32, planned: Planned) -> (Arc<Load>, Feed) {
-        let Planned { name, way, shape, inserted, columns, .. } = planned;
-        let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
+        let Planned { name, way, shape, inserted, columns, stored_bytes } = planned;
+        let waiting_max = match way {
+            Way::CopyAlone { .. } => PREPARED_WAITING_MAX,
+            _ => PIECES_WAITING_MAX,
+        };
+        let (sender, receiver) = mpsc::channel(waiting_max);
         let load = Arc::new(Load {
             entry,
             name,
@@ -198,9 +225,11 @@ impl Load {
             fallen_back: AtomicUsize::new(0),
             queue: tokio::sync::Mutex::new(receiver),
             waiting: AtomicUsize::new(0),
+            handed_bytes: AtomicU64::new(0),
+            stored_bytes: stored_bytes.unwrap_or(0),
             state: Mutex::new(State::default()),
         });
-        (load.clone(), Feed { load, sender })
+        (load.clone(), Feed { load, sender, seen: RowsSeen::default() })
     }
 
     /// Whether one more connection would have something to do.
@@ -213,6 +242,11 @@ impl Load {
     /// Connections that take pieces of it.
     pub fn connections(&self) -> usize {
         self.state().connections
+    }
+
+    /// Bytes of rows that it has at least.
+    pub fn rows_bytes_min(&self) -> u64 {
+        self.handed_bytes.load(Ordering::Relaxed).max(self.stored_bytes)
     }
 
     /// A connection joins. The guard leaves when dropped.

@@ -350,11 +350,14 @@ struct Decoder {
 }
 
 impl Decoder {
-    fn run(self, receiver: Receiver<Message>) {
+    fn run(mut self, receiver: Receiver<Message>) {
         let decoded = match self.feed.load().way {
             Way::Copy { .. } | Way::CopyAlone { .. } => match &self.feed.load().inserted {
                 None => self.rows(&receiver),
-                Some(columns) => self.inserts(&receiver, columns.clone()),
+                Some(columns) => {
+                    let columns = columns.clone();
+                    self.inserts(&receiver, columns)
+                }
             },
             Way::LargeObjects => self.large_objects(&receiver),
         };
@@ -381,19 +384,21 @@ impl Decoder {
         decode(self.compression, stream(receiver)).map_err(unreadable)
     }
 
-    fn rows(&self, receiver: &Receiver<Message>) -> Result<(), Error> {
+    fn rows(&mut self, receiver: &Receiver<Message>) -> Result<(), Error> {
         let mut rows = RowReader::new(self.decoded(receiver)?, PIECE_BYTES);
         while let Some(piece) = rows.next_piece().map_err(unreadable)? {
-            self.push(Piece::Rows(piece))?;
+            let rows = self.feed.rows(piece);
+            self.push(rows)?;
         }
         Ok(())
     }
 
-    fn inserts(&self, receiver: &Receiver<Message>, columns: Vec<InsertColumn>) -> Result<(), Error> {
+    fn inserts(&mut self, receiver: &Receiver<Message>, columns: Vec<InsertColumn>) -> Result<(), Error> {
         let decoded = self.decoded(receiver)?;
         let mut rows = InsertReader::new(decoded, &self.toc, columns, PIECE_BYTES).map_err(unreadable)?;
         while let Some(piece) = rows.next_piece().map_err(unreadable)? {
-            self.push(Piece::Rows(piece))?;
+            let rows = self.feed.rows(piece);
+            self.push(rows)?;
         }
         Ok(())
     }

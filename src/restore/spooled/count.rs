@@ -95,7 +95,7 @@ fn board(toc: &crate::archive::Toc, dispositions: &[Disposition], jobs: usize) -
     };
     let dispositions: Vec<_> = dispositions.iter().map(only_rows).collect();
     let schedule = Schedule::new(toc, &dispositions);
-    Board::new(schedule, jobs + 2, jobs, Stopwatch::start(), Events::silent(), false)
+    Board::new(schedule, jobs, jobs, Stopwatch::start(), Events::silent(), false)
 }
 
 /// Takes rows until none are left.
@@ -114,6 +114,7 @@ async fn take(load: &Load) {
     while let Some(piece) = load.next().await {
         match piece {
             Piece::Rows(rows) => load.shape.take(&rows, &mut seen),
+            Piece::Prepared(_) => {}
             Piece::LargeObject { oid, offset, bytes } => {
                 if offset == 0 {
                     objects.begin(oid);
