@@ -1,6 +1,7 @@
 //! The board between the stream and the connections: what is open, what may be taken next,
 //! what came of it.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,8 +33,15 @@ pub enum Work {
     Mark(Box<(Arc<Load>, Loaded)>),
 }
 
+/// Loads that are open while every connection has one, at most.
+const LOADS_WAITING_MAX: usize = 2;
+
 /// A connection between two pieces of work is not one that has nothing to do.
 const SPARE_FOR: Duration = Duration::from_millis(5);
+
+/// What goes through less than this share of the rows that are loaded takes no time that counts,
+/// and something may wait for it.
+const PUT_OFF_SHARE: u64 = 64;
 
 /// What may be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +67,8 @@ pub struct Board {
     order_over: AtomicBool,
     /// Bounds the loads that are open at once, and with them memory.
     openings: Arc<Semaphore>,
+    /// Connections in all.
+    connections: usize,
     /// Connections that take rows at once, at most.
     copy_connections_max: usize,
     /// Cancelled when the restore has halted: decoders and connections stop.
@@ -112,10 +122,11 @@ impl Outcome {
 }
 
 impl Board {
-    /// A board with nothing open; `marking` says whether finished loads are marked.
+    /// A board with nothing open, for so many connections; `marking` says whether finished loads
+    /// are marked.
     pub fn new(
         schedule: Schedule,
-        loads_open_max: usize,
+        connections: usize,
         copy_connections_max: usize,
         watch: Stopwatch,
         events: Events,
@@ -140,7 +151,8 @@ impl Board {
             store_keeps_up: AtomicBool::new(false),
             spared: Notify::new(),
             order_over: AtomicBool::new(false),
-            openings: Arc::new(Semaphore::new(loads_open_max)),
+            openings: Arc::new(Semaphore::new(connections + LOADS_WAITING_MAX)),
+            connections,
             copy_connections_max: copy_connections_max.max(1),
             cancel: abandoned.child_token(),
             abandoned,
@@ -165,9 +177,12 @@ impl Board {
 
     /// Whether the store gives more than is taken, as it seems now.
     pub fn store_keeps_up(&self, keeps_up: bool) {
-        self.store_keeps_up.store(keeps_up, Ordering::SeqCst);
+        let kept_up = self.store_keeps_up.swap(keeps_up, Ordering::SeqCst);
         if keeps_up {
             self.spared.notify_waiters();
+        } else if kept_up {
+            // What was put off is not any more.
+            self.stir();
         }
     }
 
@@ -205,7 +220,9 @@ impl Board {
         let state = self.state();
         let copying: usize = state.loads.iter().map(|(load, _)| load.connections()).sum();
         let unmanned = state.loads.iter().filter(|(load, _)| load.connections() == 0).count();
-        self.idle() > unmanned && copying + unmanned < self.copy_connections_max && !state.schedule.has_next()
+        self.idle() > unmanned
+            && copying + unmanned < self.copy_connections_max
+            && !state.schedule.has_next(&self.put_off(&state))
     }
 
     /// Tells how long was waited in all.
@@ -332,16 +349,33 @@ impl Board {
         if let Some((load, _)) = wanting.find(|(load, _)| load.wants_connection()) {
             return Look::Work(Work::Load(load.clone()));
         }
-        if let Some((id, step)) = state.schedule.start_next() {
+        let put_off = self.put_off(&state);
+        if let Some((id, step)) = state.schedule.start_next(&put_off) {
             return Look::Work(Work::Entry(id, step));
         }
         let over = state.stream_over && state.loads.is_empty() && state.schedule.left() == 0;
         if over { Look::Over } else { Look::Wait }
     }
 
+    /// Entries that go through such numbers of bytes of rows are put off: while a larger table is
+    /// loaded and the cores are busy with that, what is built on smaller ones would only delay it.
+    /// It fills the cores later, while the large table's own indexes and references are built,
+    /// which are few and exclude each other.
+    fn put_off(&self, state: &State) -> Range<u64> {
+        let manned = || state.loads.iter().map(|(load, _)| load).filter(|load| load.connections() > 0);
+        // What decodes and converts for a table keeps another core busy.
+        let busy = manned().map(|load| load.connections() + 1).sum::<usize>() + state.schedule.running();
+        if busy < self.connections || !self.store_keeps_up.load(Ordering::SeqCst) {
+            return 0..0;
+        }
+        let largest = manned().map(|load| load.rows_bytes_min()).max().unwrap_or(0);
+        largest / PUT_OFF_SHARE..largest
+    }
+
     /// Whether a connection that waits for pieces had better do something else.
     pub fn has_other_work(&self) -> bool {
-        self.state().schedule.has_next()
+        let state = self.state();
+        state.schedule.has_next(&self.put_off(&state))
     }
 
     /// Bytes of the largest table whose rows this entry goes through.
@@ -434,21 +468,26 @@ enum Look {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::archive::survey_plain;
+    use crate::archive::{Toc, survey_plain};
+    use crate::restore::Rules;
     use crate::restore::load::Planned;
+    use crate::restore::policy::decide;
     use crate::restore::shape::RowShape;
 
-    const SCRIPT: &str = "--\n-- PostgreSQL database dump\n--\n\nSET client_encoding = 'UTF8';\n\n\
-                          --\n-- PostgreSQL database dump complete\n--\n\n";
+    const BEGIN: &str = "--\n-- PostgreSQL database dump\n--\n\nSET client_encoding = 'UTF8';\n\n";
+    const END: &str = "--\n-- PostgreSQL database dump complete\n--\n\n";
 
-    fn board(copy_connections_max: usize) -> Board {
-        let (toc, ..) = survey_plain(SCRIPT.as_bytes(), 100).unwrap();
-        let schedule = Schedule::new(&toc, &[]);
-        Board::new(schedule, 8, copy_connections_max, Stopwatch::start(), Events::silent(), false)
+    /// A board whose schedule is that of these entries of a script.
+    fn board(entries: &str, connections: usize, copy_connections_max: usize) -> (Toc, Board) {
+        let script = [BEGIN, entries, END].concat();
+        let (toc, ..) = survey_plain(script.as_bytes(), 100).unwrap();
+        let schedule = Schedule::new(&toc, &decide(&toc, 18, Rules::drill()).unwrap());
+        let (watch, events) = (Stopwatch::start(), Events::silent());
+        (toc, Board::new(schedule, connections, copy_connections_max, watch, events, false))
     }
 
-    /// A table of which a piece waits.
-    async fn opened(board: &Board, entry: u32) -> (Arc<Load>, Feed) {
+    /// A table of which so many bytes wait.
+    async fn opened(board: &Board, entry: u32, bytes: usize) -> (Arc<Load>, Feed) {
         let planned = Planned {
             name: "t".into(),
             way: Way::Copy { statement: String::new() },
@@ -457,17 +496,18 @@ mod tests {
             columns: None,
             stored_bytes: None,
         };
-        let (load, feed) = Load::open(entry, planned);
+        let (load, mut feed) = Load::open(entry, planned);
         board.open(load.clone(), None).await.unwrap();
-        assert!(feed.push(crate::restore::load::Piece::Rows("1\n".into()), &board.cancel).await);
+        let rows = feed.rows(vec![b'\n'; bytes].into());
+        assert!(feed.push(rows, &board.cancel).await);
         (load, feed)
     }
 
     #[tokio::test]
     async fn no_more_connections_take_rows_than_may() {
         for (most, taken) in [(1, 1), (2, 2), (8, 3)] {
-            let board = board(most);
-            let loads = [opened(&board, 1).await, opened(&board, 2).await];
+            let (_, board) = board("", 8, most);
+            let loads = [opened(&board, 1, 2).await, opened(&board, 2, 2).await];
             let mut joined = Vec::new();
             while let Look::Work(Work::Load(load)) = board.look() {
                 joined.push(load.join());
@@ -480,5 +520,63 @@ mod tests {
             assert!(matches!(board.look(), Look::Work(Work::Load(_))), "a place is free again");
             drop(loads);
         }
+    }
+
+    /// Two tables with rows, and an index on the first.
+    const LIGHT_AND_HEAVY: &str = "\
+        --\n-- Name: light; Type: TABLE; Schema: s; Owner: me\n--\n\nCREATE TABLE s.light (id integer);\n\n\n\
+        --\n-- Name: heavy; Type: TABLE; Schema: s; Owner: me\n--\n\nCREATE TABLE s.heavy (id integer);\n\n\n\
+        --\n-- Data for Name: light; Type: TABLE DATA; Schema: s; Owner: me\n--\n\n\
+        COPY s.light (id) FROM stdin;\n1\n\\.\n\n\n\
+        --\n-- Data for Name: heavy; Type: TABLE DATA; Schema: s; Owner: me\n--\n\n\
+        COPY s.heavy (id) FROM stdin;\n1\n\\.\n\n\n\
+        --\n-- Name: light_index; Type: INDEX; Schema: s; Owner: me\n--\n\n\
+        CREATE INDEX light_index ON s.light USING btree (id);\n\n\n";
+
+    #[tokio::test]
+    async fn an_index_waits_while_a_larger_table_keeps_the_cores_busy() {
+        // Bytes of the indexed table and of the one that is loaded, whether the store gives more
+        // than is taken, the connections: whether the index is built now.
+        let table = [
+            ("a larger table is loaded", 1_000, 2_000, true, 2, false),
+            ("a smaller table is loaded", 2_000, 1_000, true, 2, true),
+            ("the store is waited for", 1_000, 2_000, false, 2, true),
+            ("there are more cores", 1_000, 2_000, true, 3, true),
+            ("it takes no time", 1_000, 65_000, true, 2, true),
+        ];
+        for (case, light_bytes, heavy_bytes, keeps_up, connections, built) in table {
+            let (toc, board) = board(LIGHT_AND_HEAVY, connections, 1);
+            let rows = |tag: &str| toc.entries.iter().find(|e| e.has_data && e.tag == tag).unwrap().id;
+            board.state().schedule.weigh(rows("light"), light_bytes);
+            board.state().schedule.finish(rows("light"));
+            board.store_keeps_up(keeps_up);
+            let (load, feed) = opened(&board, rows("heavy"), heavy_bytes).await;
+            let joined = load.join();
+            assert_eq!(board.has_other_work(), built, "{case}");
+            let builds = matches!(board.look(), Look::Work(Work::Entry(..)));
+            assert_eq!(builds, built, "{case}");
+
+            assert!(load.next().await.is_some());
+            drop(joined);
+            board.source_over(feed);
+            let builds_later = matches!(board.look(), Look::Work(Work::Entry(..)));
+            assert!(builds || builds_later, "{case}: nor when all rows are in");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_put_off_is_begun_when_the_store_is_waited_for() {
+        let (toc, board) = board(LIGHT_AND_HEAVY, 2, 1);
+        let rows = |tag: &str| toc.entries.iter().find(|e| e.has_data && e.tag == tag).unwrap().id;
+        board.state().schedule.weigh(rows("light"), 1_000);
+        board.state().schedule.finish(rows("light"));
+        board.store_keeps_up(true);
+        let (load, _feed) = opened(&board, rows("heavy"), 2_000).await;
+        let _joined = load.join();
+        let next = board.next();
+        tokio::pin!(next);
+        assert!(futures_util::poll!(next.as_mut()).is_pending());
+        board.store_keeps_up(false);
+        assert!(matches!(next.await, Some(Work::Entry(..))));
     }
 }

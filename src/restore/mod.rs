@@ -363,7 +363,7 @@ pub async fn go_on(
     let (tables, post_data) = (decided.ways.len() - of_objects, schedule.left() + of_objects);
     events.emit(EventKind::RestorePlanned { tables, post_data });
     let board =
-        Arc::new(Board::new(schedule, jobs + 2, manner.copy_connections, watch, events.clone(), how.marked));
+        Arc::new(Board::new(schedule, jobs, manner.copy_connections, watch, events.clone(), how.marked));
     for skipped in decided.skipped {
         board.finish_entry(skipped.entry, Some(skipped));
     }

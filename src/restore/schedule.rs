@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 use crate::archive::{Entry, Section, Toc};
 use crate::restore::policy::{Disposition, Pass, builds_index, waits_for_all_rows};
@@ -25,6 +26,9 @@ struct Node {
     tables: HashSet<u32>,
     /// Whether it locks those tables against everything else; plain index builds share them.
     exclusive: bool,
+    /// Whether its index is of a key: rows are mostly in the order of one, and so the sooner
+    /// sorted.
+    key: bool,
     /// How much of it is run next.
     step: Step,
     /// Bytes of the largest table whose rows it goes through.
@@ -33,9 +37,12 @@ struct Node {
     weight: u64,
 }
 
+/// The order of what is ready: by pass, the heaviest first, of those the one that takes longest.
+type Rank = (Pass, Reverse<(u64, u64)>, bool, usize, u32);
+
 impl Node {
-    fn key(&self, id: u32) -> (Pass, Reverse<u64>, usize, u32) {
-        (self.pass, Reverse(self.weight), self.position, id)
+    fn rank(&self, id: u32) -> Rank {
+        (self.pass, Reverse((self.weight, self.rows_bytes)), self.key, self.position, id)
     }
 
     /// Two entries conflict if one locks a table that the other needs.
@@ -51,7 +58,7 @@ pub struct Schedule {
     /// Who waits for an entry.
     waiting: HashMap<u32, Vec<u32>>,
     /// Entries that wait for nothing any more, the heaviest first.
-    ready: BTreeSet<(Pass, Reverse<u64>, usize, u32)>,
+    ready: BTreeSet<Rank>,
     running: HashSet<u32>,
     /// Entries of the stream (rows, large objects) that are not complete yet.
     streaming: HashSet<u32>,
@@ -110,14 +117,19 @@ impl Schedule {
         }
     }
 
+    /// How many entries run.
+    pub fn running(&self) -> usize {
+        self.running.len()
+    }
+
     /// How many entries wait or run.
     pub fn left(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Whether an entry could be started now.
-    pub fn has_next(&self) -> bool {
-        self.next().is_some()
+    /// Whether an entry could be started now, those left aside that go through so many bytes of rows.
+    pub fn has_next(&self, put_off: &Range<u64>) -> bool {
+        self.next(put_off).is_some()
     }
 
     /// The rows of a table weigh this much: what depends on them is chosen accordingly, and
@@ -125,16 +137,17 @@ impl Schedule {
     pub fn weigh(&mut self, rows_entry: u32, bytes: u64) {
         let mut heavier = self.waiting.get(&rows_entry).cloned().unwrap_or_default();
         for id in &heavier {
+            // What waits for rows is not ready yet: its place among those that are stays.
             if let Some(node) = self.nodes.get_mut(id) {
                 node.rows_bytes = node.rows_bytes.max(bytes);
             }
         }
         while let Some(id) = heavier.pop() {
             let Some(node) = self.nodes.get_mut(&id).filter(|node| node.weight < bytes) else { continue };
-            let was_ready = self.ready.remove(&node.key(id));
+            let was_ready = self.ready.remove(&node.rank(id));
             node.weight = bytes;
             if was_ready {
-                self.ready.insert(node.key(id));
+                self.ready.insert(node.rank(id));
             }
             heavier.extend(&node.open);
         }
@@ -145,11 +158,12 @@ impl Schedule {
         self.nodes.get(&id).map_or(0, |node| node.rows_bytes)
     }
 
-    /// Takes the heaviest entry that may run beside those that are running.
-    pub fn start_next(&mut self) -> Option<(u32, Step)> {
-        let id = self.next()?;
+    /// Takes the heaviest entry that may run beside those that are running, those left aside that
+    /// go through so many bytes of rows.
+    pub fn start_next(&mut self, put_off: &Range<u64>) -> Option<(u32, Step)> {
+        let id = self.next(put_off)?;
         let node = self.nodes.get(&id)?;
-        self.ready.remove(&node.key(id));
+        self.ready.remove(&node.rank(id));
         self.running.insert(id);
         Some((id, node.step.clone()))
     }
@@ -159,9 +173,9 @@ impl Schedule {
     pub fn built(&mut self, id: u32) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let Some(step) = node.step.then() else { return };
-        (node.step, node.exclusive) = (step, true);
+        (node.step, node.exclusive, node.key) = (step, true, false);
         self.running.remove(&id);
-        self.ready.insert(node.key(id));
+        self.ready.insert(node.rank(id));
     }
 
     /// How many entries could be started now, one beside the other; no more than `most` are
@@ -186,7 +200,7 @@ impl Schedule {
         self.running.remove(&id);
         if let Some(node) = self.nodes.remove(&id) {
             self.left[node.pass as usize] -= 1;
-            self.ready.remove(&node.key(id));
+            self.ready.remove(&node.rank(id));
         }
         for waiter in self.waiting.remove(&id).unwrap_or_default() {
             if let Some(node) = self.nodes.get_mut(&waiter) {
@@ -207,16 +221,16 @@ impl Schedule {
         let Some(node) = self.nodes.get(&id) else { return };
         let held = node.after_all_rows && !self.streaming.is_empty();
         if node.open.is_empty() && !held && !self.running.contains(&id) {
-            self.ready.insert(node.key(id));
+            self.ready.insert(node.rank(id));
         }
     }
 
-    fn next(&self) -> Option<u32> {
+    fn next(&self, put_off: &Range<u64>) -> Option<u32> {
         let pass = self.pass()?;
         let mut of_pass = self.ready.iter().filter(|(of, ..)| *of == pass).map(|(.., id)| *id);
         let alone = self.running.is_empty() && self.streaming.is_empty();
         of_pass
-            .find(|id| self.is_free(*id, pass))
+            .find(|id| !put_off.contains(&self.rows_bytes(*id)) && self.is_free(*id, pass))
             .or_else(|| if alone { self.first_of_a_cycle(pass) } else { None })
     }
 
@@ -327,6 +341,7 @@ impl<'a> Builder<'a> {
             after_all_rows: post_data && waits_for_all_rows(entry),
             tables: if post_data { needs.into_iter().filter(is_table).collect() } else { HashSet::new() },
             exclusive: post_data && entry.kind != "INDEX",
+            key: entry.kind == "CONSTRAINT",
             step: Step::Whole,
             rows_bytes: 0,
             weight: 0,
@@ -390,7 +405,7 @@ mod tests {
     /// Everything that may be started now, one beside the other: its name and the step.
     fn start_all(toc: &Toc, schedule: &mut Schedule) -> Vec<(u32, String)> {
         let mut started = Vec::new();
-        while let Some((id, step)) = schedule.start_next() {
+        while let Some((id, step)) = schedule.start_next(&(0..0)) {
             let step = match step {
                 Step::Whole => "",
                 Step::Build(_) => "build of ",
@@ -422,7 +437,7 @@ mod tests {
             schedule.finish(rows);
         }
         let mut started = Vec::new();
-        while let Some((id, _)) = schedule.start_next() {
+        while let Some((id, _)) = schedule.start_next(&(0..0)) {
             started.push(toc.entry(id).unwrap().tag.clone());
             schedule.finish(id);
         }
@@ -447,18 +462,18 @@ mod tests {
         let (toc, mut schedule) = split(&referred("PRIMARY KEY (id)"));
         assert_eq!(schedule.startable(8), 2);
         let builds = start_all(&toc, &mut schedule);
-        assert_eq!(names(&builds), ["build of small x", "small_index"]);
+        assert_eq!(names(&builds), ["small_index", "build of small x"]);
         assert_eq!((schedule.left(), schedule.startable(8)), (3, 0));
 
-        schedule.built(builds[0].0);
-        assert!(!schedule.has_next(), "the other index is being built");
-        schedule.weigh(builds[0].0, 7);
-        schedule.finish(builds[1].0);
+        schedule.built(builds[1].0);
+        assert!(!schedule.has_next(&(0..0)), "the other index is being built");
+        schedule.weigh(builds[1].0, 7);
+        schedule.finish(builds[0].0);
         assert_eq!((schedule.left(), schedule.startable(8)), (2, 1));
         let attach = start_all(&toc, &mut schedule);
         assert_eq!(names(&attach), ["attach of small x"]);
 
-        assert!(!schedule.has_next(), "what refers to the key waits for it");
+        assert!(!schedule.has_next(&(0..0)), "what refers to the key waits for it");
         schedule.finish(attach[0].0);
         assert_eq!(names(&start_all(&toc, &mut schedule)), ["large x"]);
         assert_eq!(schedule.left(), 1);
@@ -486,8 +501,9 @@ mod tests {
             (&alone[..], &["small x"][..]),
             (&two[..], &["build of small x", "build of small x"]),
             (&tall[..], &["small x"]),
-            (&referred("UNIQUE (id) DEFERRABLE"), &["small x"]),
-            (&referred("UNIQUE (id) INCLUDE (a)"), &["small x"]),
+            // Beside another index only the first of two steps would be begun.
+            (&referred("UNIQUE (id) DEFERRABLE"), &["small_index"]),
+            (&referred("UNIQUE (id) INCLUDE (a)"), &["small_index"]),
         ];
         for (entries, expected) in cases {
             let (toc, mut schedule) = split(entries);
@@ -505,13 +521,14 @@ mod tests {
 
     #[test]
     fn what_the_heaviest_waits_for_comes_first_and_references_come_behind_the_indexes() {
-        let of_the_pair = ["small_index", "large_index", "small x", "large x"];
+        let of_the_pair = ["large_index", "small_index", "small x", "large x"];
+        let of_the_other_order = ["small_index", "small x", "large_index", "large x"];
         let cases = [
             // Indexes of the small table are waited for by the reference of the large one.
             ([1, 100, 50], [&of_the_pair[..], &["other_index"]].concat()),
-            ([100, 1, 50], [&of_the_pair[..], &["other_index"]].concat()),
+            ([100, 1, 50], [&of_the_other_order[..], &["other_index"]].concat()),
             ([1, 100, 500], [&["other_index"], &of_the_pair[..]].concat()),
-            // Where nothing is known, the order is the archive's.
+            // Where nothing is known, the order is the archive's; keys come behind.
             ([0, 0, 0], vec!["small_index", "large_index", "other_index", "small x", "large x"]),
         ];
         for (bytes, expected) in cases {

@@ -152,7 +152,7 @@ impl Round<'_> {
         let nothing = Schedule::new(self.toc, &[]);
         let board = Arc::new(Board::new(
             nothing,
-            self.manner.jobs + 2,
+            self.manner.jobs,
             self.manner.copy_connections,
             self.watch,
             self.events.clone(),
