@@ -211,7 +211,7 @@ pub const TABLES_AT_ONCE_MAX: usize = 5;
 pub struct TablesAtOnce {
     /// So many, at most; at least one.
     pub most: usize,
-    /// Whenever connections have nothing to do; else only while the store gives more than is taken.
+    /// Whenever connections have nothing to do; else only where the store could give twice what is taken.
     pub pinned: bool,
 }
 

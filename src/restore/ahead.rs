@@ -3,7 +3,7 @@
 //!
 //! A block that they take is read twice: by one of them for its rows, and in its place for the
 //! digest of the object. Both sum it, and the restore holds only where the sums are equal. They
-//! begin only while the store gives more than is taken and connections have nothing to do.
+//! begin only while the store could give twice what is taken and connections have nothing to do.
 
 use std::sync::Arc;
 

@@ -14,6 +14,7 @@ use crate::event::{EventKind, Events};
 use crate::restore::Error;
 use crate::restore::error::Failure;
 use crate::restore::load::{Feed, Load, Loaded, Way};
+use crate::restore::pace::Supply;
 use crate::restore::schedule::Schedule;
 use crate::restore::spans::{Kind, Spans};
 use crate::restore::steps::Step;
@@ -59,8 +60,6 @@ pub struct Board {
     state: Mutex<State>,
     changed: Notify,
     idle: AtomicUsize,
-    /// The store gives more than is taken.
-    store_keeps_up: AtomicBool,
     /// Somebody may have nothing to do, or no more can be done for it.
     spared: Notify,
     /// The archive was read to its end, in order.
@@ -84,6 +83,7 @@ pub struct Board {
 }
 
 struct State {
+    supply: Supply,
     to_mark: Vec<(Arc<Load>, Loaded)>,
     schedule: Schedule,
     loads: Vec<(Arc<Load>, OwnedSemaphorePermit)>,
@@ -135,6 +135,7 @@ impl Board {
         let abandoned = CancellationToken::new();
         Board {
             state: Mutex::new(State {
+                supply: Supply::Even,
                 to_mark: Vec::new(),
                 schedule,
                 loads: Vec::new(),
@@ -148,7 +149,6 @@ impl Board {
             }),
             changed: Notify::new(),
             idle: AtomicUsize::new(0),
-            store_keeps_up: AtomicBool::new(false),
             spared: Notify::new(),
             order_over: AtomicBool::new(false),
             openings: Arc::new(Semaphore::new(connections + LOADS_WAITING_MAX)),
@@ -175,12 +175,13 @@ impl Board {
         sum.fetch_add(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Whether the store gives more than is taken, as it seems now.
-    pub fn store_keeps_up(&self, keeps_up: bool) {
-        let kept_up = self.store_keeps_up.swap(keeps_up, Ordering::SeqCst);
-        if keeps_up {
+    /// What the store gives now.
+    pub fn supplied(&self, supply: Supply) {
+        let before = std::mem::replace(&mut self.state().supply, supply);
+        if supply == Supply::Plenty {
             self.spared.notify_waiters();
-        } else if kept_up {
+        }
+        if supply < Supply::Enough && before >= Supply::Enough {
             // What was put off is not any more.
             self.stir();
         }
@@ -192,7 +193,7 @@ impl Board {
         self.spared.notify_waiters();
     }
 
-    /// Waits until a connection has nothing to do although the store gives more than is taken, or
+    /// Waits until a connection has nothing to do although the store could give more, or
     /// whatever it gives; `false` when that would come too late.
     pub async fn spare(&self, whatever_it_gives: bool) -> bool {
         loop {
@@ -202,7 +203,7 @@ impl Board {
             if self.cancel.is_cancelled() || self.order_over.load(Ordering::SeqCst) {
                 return false;
             }
-            let gives = || whatever_it_gives || self.store_keeps_up.load(Ordering::SeqCst);
+            let gives = || whatever_it_gives || self.state().supply == Supply::Plenty;
             if gives() && self.has_spare() {
                 tokio::time::sleep(SPARE_FOR).await;
                 if gives() && self.has_spare() {
@@ -365,7 +366,7 @@ impl Board {
         let manned = || state.loads.iter().map(|(load, _)| load).filter(|load| load.connections() > 0);
         // What decodes and converts for a table keeps another core busy.
         let busy = manned().map(|load| load.connections() + 1).sum::<usize>() + state.schedule.running();
-        if busy < self.connections || !self.store_keeps_up.load(Ordering::SeqCst) {
+        if busy < self.connections || state.supply < Supply::Enough {
             return 0..0;
         }
         let largest = manned().map(|load| load.rows_bytes_min()).max().unwrap_or(0);
@@ -388,10 +389,13 @@ impl Board {
         self.idle.load(Ordering::SeqCst)
     }
 
-    /// Those of them that nothing is ready for: the others are about to take it.
+    /// How many more could work: those of them that nothing is ready for, since the others are about
+    /// to take it; and those that take rows and mostly wait for the store.
     pub fn unoccupied(&self) -> usize {
-        let idle = self.idle();
-        idle.saturating_sub(self.state().schedule.startable(idle))
+        let (idle, state) = (self.idle(), self.state());
+        let copying: usize = state.loads.iter().map(|(load, _)| load.connections()).sum();
+        let starving = if state.supply == Supply::Scarce { copying } else { 0 };
+        idle.saturating_sub(state.schedule.startable(idle)) + starving
     }
 
     /// The index of a key was built; the key itself waits to be run.
@@ -535,21 +539,22 @@ mod tests {
 
     #[tokio::test]
     async fn an_index_waits_while_a_larger_table_keeps_the_cores_busy() {
-        // Bytes of the indexed table and of the one that is loaded, whether the store gives more
-        // than is taken, the connections: whether the index is built now.
+        use Supply::{Enough, Even};
+        // Bytes of the indexed table and of the one that is loaded, what the store gives, the
+        // connections: whether the index is built now.
         let table = [
-            ("a larger table is loaded", 1_000, 2_000, true, 2, false),
-            ("a smaller table is loaded", 2_000, 1_000, true, 2, true),
-            ("the store is waited for", 1_000, 2_000, false, 2, true),
-            ("there are more cores", 1_000, 2_000, true, 3, true),
-            ("it takes no time", 1_000, 65_000, true, 2, true),
+            ("a larger table is loaded", 1_000, 2_000, Enough, 2, false),
+            ("a smaller table is loaded", 2_000, 1_000, Enough, 2, true),
+            ("the store is waited for", 1_000, 2_000, Even, 2, true),
+            ("there are more cores", 1_000, 2_000, Enough, 3, true),
+            ("it takes no time", 1_000, 65_000, Enough, 2, true),
         ];
-        for (case, light_bytes, heavy_bytes, keeps_up, connections, built) in table {
+        for (case, light_bytes, heavy_bytes, supply, connections, built) in table {
             let (toc, board) = board(LIGHT_AND_HEAVY, connections, 1);
             let rows = |tag: &str| toc.entries.iter().find(|e| e.has_data && e.tag == tag).unwrap().id;
             board.state().schedule.weigh(rows("light"), light_bytes);
             board.state().schedule.finish(rows("light"));
-            board.store_keeps_up(keeps_up);
+            board.supplied(supply);
             let (load, feed) = opened(&board, rows("heavy"), heavy_bytes).await;
             let joined = load.join();
             assert_eq!(board.has_other_work(), built, "{case}");
@@ -570,13 +575,27 @@ mod tests {
         let rows = |tag: &str| toc.entries.iter().find(|e| e.has_data && e.tag == tag).unwrap().id;
         board.state().schedule.weigh(rows("light"), 1_000);
         board.state().schedule.finish(rows("light"));
-        board.store_keeps_up(true);
+        board.supplied(Supply::Plenty);
         let (load, _feed) = opened(&board, rows("heavy"), 2_000).await;
         let _joined = load.join();
         let next = board.next();
         tokio::pin!(next);
         assert!(futures_util::poll!(next.as_mut()).is_pending());
-        board.store_keeps_up(false);
+        board.supplied(Supply::Even);
         assert!(matches!(next.await, Some(Work::Entry(..))));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_waits_for_the_store_leaves_room_for_another_process() {
+        use Supply::{Even, Plenty, Scarce};
+        for (supply, expected) in [(Even, 0), (Plenty, 0), (Scarce, 1)] {
+            let (_, board) = board("", 2, 2);
+            let (load, _feed) = opened(&board, 1, 2).await;
+            let joined = load.join();
+            board.supplied(supply);
+            assert_eq!(board.unoccupied(), expected, "{supply:?}");
+            drop(joined);
+            assert_eq!(board.unoccupied(), 0, "{supply:?}: nobody takes rows");
+        }
     }
 }

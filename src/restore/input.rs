@@ -134,9 +134,17 @@ impl Input {
         }
     }
 
-    /// Whether the store gives more than is taken, as far as is known.
+    /// Whether the next bytes are there already, as far as is known.
     pub fn has_next(&self) -> bool {
         matches!(&self.flow, Flow::Plain(summed) if summed.download.has_next())
+    }
+
+    /// How fast the object came while nothing else was waited for, as far as is known.
+    pub fn bytes_per_second(&self) -> Option<f64> {
+        match &self.flow {
+            Flow::Plain(summed) => summed.download.bytes_per_second(),
+            _ => None,
+        }
     }
 
     /// Another download of the object, where what is stored is what is given.

@@ -30,6 +30,7 @@ mod large_objects;
 mod listing;
 mod load;
 mod marks;
+mod pace;
 mod plain;
 mod policy;
 mod roles;

@@ -22,6 +22,7 @@ use crate::restore::chunks::{Message, Stream, stream, stream_behind};
 use crate::restore::claims::{Claim, Claims};
 use crate::restore::input::Input;
 use crate::restore::load::{Feed, Load, Piece, Planned, Way};
+use crate::restore::pace::Pace;
 use crate::restore::plain::Script;
 use crate::restore::spans::Kind;
 use crate::verdict::Blame;
@@ -97,38 +98,6 @@ pub struct Reader {
     open: Open,
 }
 
-/// How the store keeps up, by the time that was spent waiting for it of late.
-#[derive(Debug, Default)]
-struct Pace {
-    waited_seconds: f64,
-    seconds: f64,
-    last: Duration,
-}
-
-/// After that time a wait counts half. The parts of a full line come a window at a time: what is
-/// looked at must be longer than from one to the next.
-const HALF_LIFE_SECONDS: f64 = 5.0;
-/// Parts that came while the tables were made are there at once, from whatever line: nothing is said
-/// before they are used up.
-const SECONDS_MIN: f64 = 1.0;
-/// The share of the time that may be spent waiting for a store that keeps up.
-const WAITING: f64 = 0.1;
-
-impl Pace {
-    /// A part came at the moment `now`, after such a wait for it.
-    fn part(&mut self, waited: Duration, now: Duration) {
-        let since = now.saturating_sub(self.last);
-        self.last = now;
-        let left = (-since.as_secs_f64() / HALF_LIFE_SECONDS).exp2();
-        self.waited_seconds = self.waited_seconds * left + waited.as_secs_f64();
-        self.seconds = self.seconds * left + since.as_secs_f64();
-    }
-
-    fn keeps_up(&self) -> bool {
-        self.seconds >= SECONDS_MIN && self.waited_seconds < self.seconds * WAITING
-    }
-}
-
 /// What happens to the block that is being read.
 enum Open {
     /// It is read over.
@@ -183,7 +152,7 @@ impl Reader {
 
     /// Reads to the end, and tells how many bytes belong to nothing.
     fn walk(&mut self, walker: Walker, rest: Bytes, input: &mut Input) -> Result<u64, Error> {
-        let mut pace = Pace { last: self.board.elapsed(), ..Pace::default() };
+        let mut pace = Pace::from(self.board.elapsed());
         let mut walker = Some(walker);
         let mut blocks = Vec::new();
         let mut part = Some(rest);
@@ -228,8 +197,8 @@ impl Reader {
         let part = self.wait_for(input.next())?;
         self.board.waited(Wait::Store, began);
         let waited = if was_there { Duration::ZERO } else { self.board.elapsed().saturating_sub(began) };
-        pace.part(waited, self.board.elapsed());
-        self.board.store_keeps_up(pace.keeps_up());
+        pace.part(part.as_ref().map_or(0, Bytes::len), waited, self.board.elapsed());
+        self.board.supplied(pace.supply(input.bytes_per_second()));
         if part.is_some() {
             self.board.note(Kind::Download, began);
         }
@@ -448,38 +417,4 @@ impl Decoder {
 
 fn unreadable(error: crate::archive::Error) -> Error {
     Error::archive(&error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Whether the store ever seemed to keep up, and whether at the end: of so many parts, one
-    /// window was there at the beginning, and the first of each other one came after a wait. Each is
-    /// used for so long, in milliseconds.
-    fn kept_up(parts: u64, window: u64, wait: u64, used: u64) -> (bool, bool) {
-        let (mut pace, mut now, mut ever) = (Pace::default(), 0, false);
-        for part in 0..parts {
-            let waited = if part > 0 && part % window == 0 { wait } else { 0 };
-            now += waited;
-            pace.part(Duration::from_millis(waited), Duration::from_millis(now));
-            ever |= pace.keeps_up();
-            now += used;
-        }
-        (ever, pace.keeps_up())
-    }
-
-    #[test]
-    fn a_line_whose_parts_come_in_bursts_does_not_keep_up() {
-        let table = [
-            ("a full line, four parts at a time", kept_up(40, 4, 1_000, 80), (false, false)),
-            ("a slower one, eight at a time", kept_up(80, 8, 6_000, 80), (false, false)),
-            ("as fast as what is done with it", kept_up(40, 4, 320, 80), (false, false)),
-            ("one wait in a while", kept_up(40, 20, 100, 80), (true, true)),
-            ("parts that are always there", kept_up(40, 1_000, 0, 80), (true, true)),
-        ];
-        for (line, found, expected) in table {
-            assert_eq!(found, expected, "{line}");
-        }
-    }
 }

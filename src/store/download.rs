@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -79,7 +80,32 @@ pub struct Download {
     /// Bounds the reads that are under way here and in the downloads beside this one.
     reads: Arc<Semaphore>,
     opened_at: Instant,
-    parts: VecDeque<AbortOnDropHandle<Result<Bytes, Error>>>,
+    parts: VecDeque<AbortOnDropHandle<Result<Part, Error>>>,
+    first: First,
+}
+
+/// A part, and when it had come.
+struct Part {
+    bytes: Bytes,
+    came_at: Instant,
+}
+
+/// The parts that were asked for first, all at once: what the store gives when nobody is behind.
+#[derive(Debug, Default)]
+struct First {
+    /// How many of them are not taken yet.
+    left: usize,
+    bytes: u64,
+    seconds: f64,
+}
+
+impl First {
+    /// One of them was taken, which came so long after they were asked for.
+    fn taken(&mut self, bytes: usize, came_after: Duration) {
+        self.left -= 1;
+        self.bytes += bytes as u64;
+        self.seconds = self.seconds.max(came_after.as_secs_f64());
+    }
 }
 
 impl Download {
@@ -96,10 +122,17 @@ impl Download {
             reads,
             opened_at: Instant::now(),
             parts: VecDeque::new(),
+            first: First::default(),
         }
     }
 
-    /// Whether the next part is there already: the store gives more than is taken.
+    /// How fast the parts came that were asked for first; none before they were taken.
+    pub fn bytes_per_second(&self) -> Option<f64> {
+        let First { left, bytes, seconds } = self.first;
+        (left == 0 && bytes > 0).then(|| bytes as f64 / seconds.max(f64::MIN_POSITIVE))
+    }
+
+    /// Whether the next part is there already.
     pub fn has_next(&self) -> bool {
         self.parts.front().is_some_and(AbortOnDropHandle::is_finished)
     }
@@ -119,6 +152,11 @@ impl Download {
     /// # Cancel safety
     /// A call that is dropped while it waits loses nothing: the next one waits for the same part.
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        if self.asked == 0 {
+            self.opened_at = Instant::now();
+            self.fill();
+            self.first.left = self.parts.len();
+        }
         self.fill();
         let asked = self.opened_at.elapsed();
         let part = match self.parts.front_mut()?.await {
@@ -131,18 +169,23 @@ impl Download {
         };
         self.parts.pop_front();
         match &part {
-            Ok(bytes) => self.window.taken(Taken {
-                asked,
-                got: self.opened_at.elapsed(),
-                bytes: bytes.len() as u64,
-                throttled: self.store.traffic().throttled,
-            }),
+            Ok(Part { bytes, came_at }) => {
+                if self.first.left > 0 {
+                    self.first.taken(bytes.len(), came_at.duration_since(self.opened_at));
+                }
+                self.window.taken(Taken {
+                    asked,
+                    got: self.opened_at.elapsed(),
+                    bytes: bytes.len() as u64,
+                    throttled: self.store.traffic().throttled,
+                });
+            }
             Err(_) => {
                 self.parts.clear();
                 self.rest = 0..0;
             }
         }
-        Some(part)
+        Some(part.map(|part| part.bytes))
     }
 
     fn fill(&mut self) {
@@ -158,7 +201,8 @@ impl Download {
             let read = async move {
                 // Nobody closes it; without a permit it would only be one read more.
                 let _permit = reads.acquire().await.ok();
-                store.read(&object, range).await
+                let bytes = store.read(&object, range).await?;
+                Ok(Part { bytes, came_at: Instant::now() })
             };
             self.parts.push_back(AbortOnDropHandle::new(tokio::spawn(read)));
         }
@@ -167,8 +211,6 @@ impl Download {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::store::{Location, Options, Shaping};
 
@@ -219,5 +261,29 @@ mod tests {
             assert_eq!(tokio::join!(read(one), read(beside)), (4 << 20, 4 << 20));
             assert_eq!(store.traffic().reads_most, most);
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_line_is_as_fast_as_what_came_first_whatever_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("object"), vec![7; 6 << 20]).unwrap();
+        let location = Location::Directory { path: folder.path().into() };
+        let slow = Shaping {
+            latency: Duration::from_millis(100),
+            total_bytes_per_second: Some(20_000_000),
+            ..Shaping::default()
+        };
+        let store = Store::open_shaped(&location, &Options::default(), slow).await.unwrap();
+        let object = store.list().await.unwrap().objects.remove(0);
+        let connections = Connections::Adaptive { most: 8 };
+        let mut download =
+            Download::new(&store, &object, 0..6 << 20, Tuning { connections, part_bytes: 1 << 20 });
+        for _ in 0..4 {
+            assert!(download.bytes_per_second().is_none());
+            download.next().await.unwrap().unwrap();
+        }
+        // 4 MiB do not come in less than the time of the line; a busy machine only adds to it.
+        let found = download.bytes_per_second().unwrap();
+        assert!(found > 0.0 && found < 21_000_000.0, "{found}");
     }
 }
