@@ -93,7 +93,7 @@ const LOCAL: Case = Case {
     ..LOOPBACK
 };
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 11] = [
     LOCAL,
     LOOPBACK,
     Case {
@@ -132,14 +132,6 @@ const CASES: [Case; 12] = [
         name: "directory",
         what: "a directory, s5cmd and pg_restore -j",
         form: Form::Directory,
-        ..LOOPBACK
-    },
-    Case {
-        name: "balanced-directory",
-        what: "a directory over a line as slow as its restore and 20 ms, s5cmd and pg_restore -j",
-        form: Form::Directory,
-        network: Network::Balanced,
-        at_least: 2.1,
         ..LOOPBACK
     },
     Case {

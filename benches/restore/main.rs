@@ -14,10 +14,9 @@
 //! It makes the database of `fixtures/benchmark/orders.sql` in two shapes and that of `pgbench`,
 //! dumps them, and restores the dumps in turn by both, into fresh clusters with the same settings,
 //! interleaved. `case.rs` has the cases: local, loopback, cloud, gigabit, balanced, piped, serial,
-//! directory, balanced-directory, uncompressed, one-table, pgbench. Of each, the median of the
-//! times is printed, the ratio of each pair, and how far firedrill was from what the machine
-//! allows. After each timed restore the rows of every table are hashed by the server and compared
-//! with the source's.
+//! directory, uncompressed, one-table, pgbench. Of each, the median of the times is printed, the
+//! ratio of each pair, and how far firedrill was from what the machine allows. After each timed
+//! restore the rows of every table are hashed by the server and compared with the source's.
 //!
 //! But for local and uncompressed, the dump lies in a real S3 server (`s3.rs`), which firedrill
 //! reads by its own store. The other side is `s5cmd cp` to the disk and `pg_restore -j` behind it,
